@@ -1,1 +1,26 @@
-//! x
+//! The rules of Nightlatch: what a token is, who may come in, what is kept and how, what is said.
+//!
+//! Nothing here knows PAM, a terminal or a network; the module, the command and the tests all drive the same code.
+//! Start at [`login`] for the way of one login, at [`check`](mod@check) for the decision, at [`store`] for what lies on disk.
+
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod answer;
+pub mod audit;
+pub mod backup_codes;
+pub mod check;
+pub mod config;
+pub mod enrollment;
+pub mod id;
+pub mod login;
+pub mod messages;
+pub mod place;
+pub mod random;
+pub mod safe_file;
+pub mod state;
+pub mod store;
+pub mod throttle;
+pub mod time;
+pub mod token;
+pub mod transaction;

@@ -1,0 +1,143 @@
+//! What somebody typed, parsed once: a one-time code, a backup code, or nothing that could be either.
+//!
+//! Only what has a code's shape is a try. An empty line, a password, or the garbage that sshd puts in place of an
+//! answer for unknown users teaches nobody anything, so it is refused without being evaluated or charged.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::backup_codes::BackupCode;
+
+/// An answer that has a code's shape.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// 6 to 8 digits.
+    Code(OneTimeCode),
+    /// A backup code.
+    BackupCode(BackupCode),
+}
+
+impl Answer {
+    /// Reads the bytes of an answer. Spaces and dashes are ignored, as people write codes in groups.
+    pub fn parse(bytes: &[u8]) -> Result<Self, BadAnswer> {
+        if bytes.len() > LONGEST_ANSWER {
+            return Err(BadAnswer::TooLong);
+        }
+        let text = str::from_utf8(bytes).map_err(|_| BadAnswer::NotText)?;
+        if text.chars().any(char::is_control) {
+            return Err(BadAnswer::NotText);
+        }
+        let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+        plain.extend(text.chars().filter(|c| !matches!(c, ' ' | '-')));
+        if plain.is_empty() {
+            return Err(BadAnswer::Empty);
+        }
+        if let Some(code) = OneTimeCode::parse(&plain) {
+            return Ok(Self::Code(code));
+        }
+        BackupCode::parse(&plain).map(Self::BackupCode).ok_or(BadAnswer::NotACode)
+    }
+
+    /// Whether two answers are the same code, in constant time.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let (one, two) = match (self, other) {
+            (Self::Code(one), Self::Code(two)) => (one.as_str(), two.as_str()),
+            (Self::BackupCode(one), Self::BackupCode(two)) => (one.symbols(), two.symbols()),
+            _ => return false,
+        };
+        one.as_bytes().ct_eq(two.as_bytes()).into()
+    }
+}
+
+/// 6 to 8 digits.
+#[derive(Clone)]
+pub struct OneTimeCode(Zeroizing<String>);
+
+impl OneTimeCode {
+    /// Takes digits without anything between them.
+    #[must_use]
+    pub fn parse(digits: &str) -> Option<Self> {
+        let is_code = (6..=8).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+        is_code.then(|| Self(Zeroizing::new(digits.to_owned())))
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for OneTimeCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// What an answer is that cannot be a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadAnswer {
+    /// Nothing but spaces and dashes.
+    #[error("empty")]
+    Empty,
+    /// More than [`LONGEST_ANSWER`] bytes; it was not looked at.
+    #[error("too long")]
+    TooLong,
+    /// Not UTF-8, or with control characters.
+    #[error("not text")]
+    NotText,
+    /// Text that has no code's shape.
+    #[error("not a code")]
+    NotACode,
+}
+
+/// The longest answer that is read, in bytes.
+pub const LONGEST_ANSWER: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bad(text: &str) -> BadAnswer {
+        Answer::parse(text.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn digits_may_be_written_in_groups() {
+        for text in ["123456", "123 456", " 123-456 ", "12 34 56 78", "1234567"] {
+            assert!(matches!(Answer::parse(text.as_bytes()), Ok(Answer::Code(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_codes_shape_is_told_apart_by_why() {
+        assert_eq!(bad(""), BadAnswer::Empty);
+        assert_eq!(bad(" - "), BadAnswer::Empty);
+        assert_eq!(bad("12345"), BadAnswer::NotACode);
+        assert_eq!(bad("123456789"), BadAnswer::NotACode);
+        assert_eq!(bad("+123456"), BadAnswer::NotACode);
+        assert_eq!(bad("١٢٣٤٥٦"), BadAnswer::NotACode);
+        assert_eq!(bad("correct horse battery staple"), BadAnswer::NotACode);
+        assert_eq!(bad("123456\n"), BadAnswer::NotText);
+        assert_eq!(bad("\u{8}\n\r\u{7f}INCORRECT"), BadAnswer::NotText);
+        assert_eq!(bad(&"1".repeat(129)), BadAnswer::TooLong);
+        assert_eq!(Answer::parse(&[b'1', 0xff]).unwrap_err(), BadAnswer::NotText);
+    }
+
+    #[test]
+    fn the_same_code_in_other_groups_is_the_same_answer() {
+        let answer = |text: &str| Answer::parse(text.as_bytes()).unwrap();
+        assert!(answer("123 456").is_same_as(&answer("123456")));
+        assert!(!answer("123 456").is_same_as(&answer("123457")));
+        assert!(!answer("123456").is_same_as(&answer("1234567")));
+    }
+
+    #[test]
+    fn an_answer_is_never_printed() {
+        let printed = format!("{:?}", Answer::parse(b"123456").unwrap());
+        assert_eq!(printed, "Code([redacted])");
+    }
+}

@@ -1,0 +1,311 @@
+//! What is known about a person's second factor: the file `enrollment.toml`, written when somebody enrolls and never at login.
+
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::account::UserName;
+use crate::backup_codes::{BackupCodes, Cost, Count, Digest, Salt};
+use crate::id::Id;
+use crate::time::Time;
+use crate::token::{Algorithm, Digits, Kind, Label, Period, Secret, Token};
+
+/// A person's tokens and backup codes.
+#[derive(Clone, Debug)]
+pub struct Enrollment {
+    /// Whose it is.
+    pub user: UserName,
+    /// The uid they had. Names get reused: a record of another uid opens nothing.
+    pub uid: u32,
+    /// When it was made.
+    pub created: Time,
+    /// 1 to [`MOST_TOKENS`](Self::MOST_TOKENS) tokens with different labels.
+    pub tokens: Vec<Token>,
+    /// The backup codes, if there are any.
+    pub backup_codes: Option<BackupCodes>,
+}
+
+impl Enrollment {
+    /// How many tokens a person can have.
+    pub const MOST_TOKENS: usize = 8;
+    /// The longest file that is read, in bytes. The largest enrollment takes about a quarter of it.
+    pub const LONGEST_FILE: usize = 16 * 1024;
+
+    /// Reads the file. The text of an error never holds what was in it.
+    pub fn parse(text: &str) -> Result<Self, BadEnrollment> {
+        let file: File = toml::from_str(text).map_err(|error| BadEnrollment::Toml(describe(text, &error)))?;
+        if file.version != VERSION {
+            return Err(BadEnrollment::Version(file.version));
+        }
+        if file.token.is_empty() || file.token.len() > Self::MOST_TOKENS {
+            return Err(BadEnrollment::Tokens);
+        }
+        let tokens = file.token.into_iter().map(TokenTable::into_token).collect::<Result<Vec<_>, _>>()?;
+        for (index, token) in tokens.iter().enumerate() {
+            if tokens[..index].iter().any(|other| other.label == token.label || other.id == token.id) {
+                return Err(BadEnrollment::Twins);
+            }
+        }
+        Ok(Self {
+            user: UserName::parse(&file.user).map_err(|_| BadEnrollment::Value("user"))?,
+            uid: file.uid,
+            created: Time::parse_rfc3339(&file.created.to_string()).map_err(|_| BadEnrollment::Value("created"))?,
+            tokens,
+            backup_codes: file.backup_codes.map(BackupCodesTable::into_backup_codes).transpose()?,
+        })
+    }
+
+    /// Writes the file.
+    #[must_use]
+    pub fn to_toml(&self) -> Zeroizing<String> {
+        // Room for all of it at once: a buffer that grows leaves copies of secrets behind.
+        let mut text = Zeroizing::new(String::with_capacity(Self::LONGEST_FILE));
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let quoted = |text: &str| toml::Value::from(text).to_string();
+        writeln!(text, "# Written by nightlatch. Change it with the command, not by hand.")?;
+        writeln!(text, "version = {VERSION}")?;
+        writeln!(text, "user = {}", quoted(self.user.as_str()))?;
+        writeln!(text, "uid = {}", self.uid)?;
+        writeln!(text, "created = {}", self.created.to_rfc3339())?;
+        for token in &self.tokens {
+            let Kind::Totp { period } = token.kind;
+            writeln!(text, "\n[[token]]")?;
+            writeln!(text, "id = \"{}\"", token.id)?;
+            writeln!(text, "label = {}", quoted(token.label.as_str()))?;
+            writeln!(text, "kind = \"{}\"", token.kind.as_str())?;
+            writeln!(text, "secret = \"base32:{}\"", *token.secret.to_base32())?;
+            writeln!(text, "algorithm = \"{}\"", token.algorithm.as_str())?;
+            writeln!(text, "digits = {}", token.digits.get())?;
+            writeln!(text, "period = {}", period.seconds())?;
+        }
+        if let Some(codes) = &self.backup_codes {
+            let Cost { m_kib, t, p } = codes.cost;
+            writeln!(text, "\n[backup_codes]")?;
+            writeln!(text, "id = \"{}\"", codes.id)?;
+            writeln!(text, "salt = \"{}\"", codes.salt)?;
+            writeln!(text, "argon2id = {{ m_kib = {m_kib}, t = {t}, p = {p} }}")?;
+            writeln!(text, "hashes = [")?;
+            for digest in &codes.digests {
+                writeln!(text, "    \"{}\",", digest.to_hex())?;
+            }
+            writeln!(text, "]")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a file is not an enrollment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadEnrollment {
+    /// Not TOML, an unknown key, a wrong type. Says where, never what stood there.
+    #[error("{0}")]
+    Toml(String),
+    /// A version that this program does not know.
+    #[error("version {0} is not known; this program reads version {VERSION}")]
+    Version(u64),
+    /// None, or too many.
+    #[error("there must be 1 to {} tokens", Enrollment::MOST_TOKENS)]
+    Tokens,
+    /// State is keyed by ids and people choose by labels.
+    #[error("two tokens have the same label or id")]
+    Twins,
+    /// A value that cannot be.
+    #[error("the value of `{0}` is not one that it can have")]
+    Value(&'static str),
+}
+
+const VERSION: u64 = 1;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u64,
+    user: String,
+    uid: u32,
+    created: toml::value::Datetime,
+    #[serde(default)]
+    token: Vec<TokenTable>,
+    backup_codes: Option<BackupCodesTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenTable {
+    id: String,
+    label: Label,
+    kind: String,
+    secret: Zeroizing<String>,
+    algorithm: Algorithm,
+    digits: Digits,
+    period: Period,
+}
+
+impl TokenTable {
+    fn into_token(self) -> Result<Token, BadEnrollment> {
+        if self.kind != "totp" {
+            return Err(BadEnrollment::Value("kind"));
+        }
+        let secret = self.secret.strip_prefix("base32:").ok_or(BadEnrollment::Value("secret"))?;
+        Ok(Token {
+            id: Id::parse(&self.id).map_err(|_| BadEnrollment::Value("id"))?,
+            label: self.label,
+            kind: Kind::Totp { period: self.period },
+            secret: Secret::from_base32(secret).map_err(|_| BadEnrollment::Value("secret"))?,
+            algorithm: self.algorithm,
+            digits: self.digits,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackupCodesTable {
+    id: String,
+    salt: String,
+    argon2id: Cost,
+    hashes: Vec<String>,
+}
+
+impl BackupCodesTable {
+    fn into_backup_codes(self) -> Result<BackupCodes, BadEnrollment> {
+        if self.hashes.is_empty() || self.hashes.len() > usize::from(Count::MOST.get()) {
+            return Err(BadEnrollment::Value("hashes"));
+        }
+        if !self.argon2id.is_bearable() {
+            return Err(BadEnrollment::Value("argon2id"));
+        }
+        let digests = self.hashes.iter().map(|hash| Digest::parse(hash)).collect::<Option<_>>();
+        Ok(BackupCodes {
+            id: Id::parse(&self.id).map_err(|_| BadEnrollment::Value("id"))?,
+            salt: Salt::parse(&self.salt).ok_or(BadEnrollment::Value("salt"))?,
+            cost: self.argon2id,
+            digests: digests.ok_or(BadEnrollment::Value("hashes"))?,
+        })
+    }
+}
+
+/// Where the mistake is, without the line itself: it may hold a secret.
+fn describe(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map_or(0, |span| {
+        text.bytes().take(span.start).filter(|&byte| byte == b'\n').count() + 1
+    });
+    match error.message() {
+        // These name the key, which is no secret; other messages may quote a value.
+        message if message.starts_with("unknown field") || message.starts_with("missing field") => {
+            format!("line {line}: {message}")
+        }
+        _ => format!("line {line}: not what this file holds there"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn enrollment() -> Enrollment {
+        let token = |label: &str, algorithm| Token {
+            id: Id::new().unwrap(),
+            label: Label::parse(label).unwrap(),
+            kind: Kind::Totp { period: Period::THIRTY },
+            secret: Secret::generate(algorithm).unwrap(),
+            algorithm,
+            digits: Digits::SIX,
+        };
+        let (codes, _) = BackupCodes::make(Count::DEFAULT, Cost { m_kib: 8, t: 1, p: 1 }).unwrap();
+        Enrollment {
+            user: UserName::parse("al\"ice\\").unwrap(),
+            uid: 1000,
+            created: Time::from_unix(1_795_487_400),
+            tokens: vec![token("phone", Algorithm::Sha1), token("\"täblet", Algorithm::Sha512)],
+            backup_codes: Some(codes),
+        }
+    }
+
+    #[test]
+    fn an_enrollment_comes_back_from_its_file() {
+        let written = enrollment();
+        let text = written.to_toml();
+        let read = Enrollment::parse(&text).unwrap();
+        assert_eq!(*read.to_toml(), *text);
+        assert_eq!((read.user.as_str(), read.uid, read.created), ("al\"ice\\", 1000, written.created));
+        assert_eq!(read.tokens[1].label.as_str(), "\"täblet");
+        assert_eq!(*read.tokens[1].secret.to_base32(), *written.tokens[1].secret.to_base32());
+        assert_eq!(read.backup_codes.unwrap().digests.len(), 10);
+    }
+
+    #[test]
+    fn the_largest_enrollment_fits_its_file() {
+        let mut largest = enrollment();
+        largest.user = UserName::parse(&"é".repeat(42)).unwrap();
+        for index in 2..Enrollment::MOST_TOKENS {
+            let mut token = largest.tokens[1].clone();
+            token.id = Id::new().unwrap();
+            token.label = Label::parse(&format!("{index}{}", "\"".repeat(31))).unwrap();
+            token.secret = Secret::from_bytes(vec![7; 128].into()).unwrap();
+            largest.tokens.push(token);
+        }
+        let (codes, _) = BackupCodes::make(Count::MOST, Cost { m_kib: 8, t: 1, p: 1 }).unwrap();
+        largest.backup_codes = Some(codes);
+        let text = largest.to_toml();
+        assert!(text.len() < Enrollment::LONGEST_FILE / 2, "{} bytes", text.len());
+        assert!(Enrollment::parse(&text).is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_and_says_which_value() {
+        let good = enrollment().to_toml();
+        for (old, new, error) in [
+            ("version = 1", "version = 2", BadEnrollment::Version(2)),
+            ("kind = \"totp\"", "kind = \"hotp\"", BadEnrollment::Value("kind")),
+            ("base32:", "sealed:", BadEnrollment::Value("secret")),
+            ("m_kib = 8", "m_kib = 9999999", BadEnrollment::Value("argon2id")),
+            ("label = \"phone\"", "label = '\"täblet'", BadEnrollment::Twins),
+        ] {
+            let text = good.replacen(old, new, 1);
+            assert_ne!(text, *good, "{old}");
+            assert_eq!(Enrollment::parse(&text).unwrap_err(), error, "{new}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line() {
+        let text = enrollment().to_toml().replacen("uid = ", "colour = 1\nuid = ", 1);
+        let BadEnrollment::Toml(message) = Enrollment::parse(&text).unwrap_err() else {
+            panic!("another error");
+        };
+        assert!(message.starts_with("line 4: unknown field `colour`"), "{message}");
+    }
+
+    #[test]
+    fn an_error_never_quotes_the_secret() {
+        let enrollment = enrollment();
+        let secret = enrollment.tokens[0].secret.to_base32();
+        let text = enrollment.to_toml().replacen("digits = 6", &format!("digits = \"{}\"", *secret), 1);
+        let error = Enrollment::parse(&text).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains(secret.as_str()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "\\PC{0,200}") {
+            let _ = Enrollment::parse(&text);
+        }
+
+        #[test]
+        fn no_cut_of_an_enrollment_is_an_enrollment(at in 0_usize..1200) {
+            let text = enrollment().to_toml();
+            // Without the closing bracket of the hashes nothing is whole; after it only a newline is missing.
+            if at < text.trim_end().len() && text.is_char_boundary(at) {
+                let cut = Enrollment::parse(&text[..at]);
+                prop_assert!(cut.is_err() || !text[..at].contains("[backup_codes]"));
+            }
+        }
+    }
+}

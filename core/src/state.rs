@@ -1,0 +1,306 @@
+//! What logins leave behind: the last step used, codes spent, failures, known places. The text body of a state slot.
+//!
+//! One fact a line, so that the largest state fits a slot and is read in microseconds. A state may exist without an
+//! enrollment. Its meaning is decided in [`check`](mod@crate::check) and [`throttle`](crate::throttle); here it is only kept.
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use crate::id::Id;
+use crate::place::Place;
+use crate::time::Time;
+use crate::token::Step;
+
+/// What logins left behind for one person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// What is known of each token, at most [`MOST_TOKENS`](Self::MOST_TOKENS): those of the enrollment and, while one is
+    /// replaced, those of the one before.
+    pub tokens: Vec<TokenState>,
+    /// The codes spent of each set, at most [`MOST_SETS`](Self::MOST_SETS).
+    pub spent: Vec<SpentCodes>,
+    /// The places where the person got in before, at most [`MOST_PLACES`](Self::MOST_PLACES).
+    pub places: Vec<KnownPlace>,
+    /// Failures from everywhere else.
+    pub elsewhere: Bucket,
+    /// Wrong codes since the last success, to be told at the next one.
+    pub wrong: WrongCodes,
+    /// Backup codes wait for an administrator, since this state may be older than what was spent.
+    pub backup_codes_wait: bool,
+    /// The hard limit was reached: nothing opens until somebody enrolls anew.
+    pub disabled: bool,
+    /// How far what was read can be believed. Not written: it is what the store found.
+    pub integrity: Integrity,
+}
+
+/// What is known of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenState {
+    /// The token's id.
+    pub id: Id,
+    /// The last step that was accepted or burned: only later ones are accepted.
+    pub last_step: Option<Step>,
+}
+
+/// The spent codes of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpentCodes {
+    /// The set's id.
+    pub set: Id,
+    /// Bit n is set when code n is spent.
+    pub codes: u32,
+}
+
+impl SpentCodes {
+    /// Whether code `number` is spent.
+    #[must_use]
+    pub fn holds(&self, number: u8) -> bool {
+        number < 32 && self.codes & (1 << number) != 0
+    }
+
+    /// How many codes are spent.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.codes.count_ones()
+    }
+}
+
+/// A place where the person got in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownPlace {
+    /// The place; never [`Place::Elsewhere`].
+    pub place: Place,
+    /// When they last got in there.
+    pub last_success: Time,
+    /// The failures there.
+    pub bucket: Bucket,
+}
+
+/// Failures in a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// How many since the last success.
+    pub failures: u32,
+    /// When the last one was, or when a clock that had gone back was noticed. The lock runs from here.
+    pub since: Time,
+}
+
+/// Wrong codes since the last success.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WrongCodes {
+    /// How many.
+    pub count: u32,
+    /// From where: the first [`MOST`](Self::MOST) different places.
+    pub from: Vec<Place>,
+}
+
+impl WrongCodes {
+    /// How many places are remembered.
+    pub const MOST: usize = 4;
+
+    /// One more, from `place`.
+    pub fn add(&mut self, place: Place) {
+        self.count = self.count.saturating_add(1);
+        if self.from.len() < Self::MOST && !self.from.contains(&place) {
+            self.from.push(place);
+        }
+    }
+}
+
+/// How far a state that was read can be believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Integrity {
+    /// Both slots are well, or nothing was ever written.
+    #[default]
+    Whole,
+    /// One slot is bad: the newest state may be lost, so a step may have been used that this one does not know of.
+    OneSlotBad,
+    /// The file is not the one that was written (restored from a backup, or copied): the state may be old.
+    Copied,
+    /// Nothing can be read beside an enrollment: deny.
+    Lost,
+}
+
+impl State {
+    /// Twice what an enrollment can have.
+    pub const MOST_TOKENS: usize = 2 * crate::enrollment::Enrollment::MOST_TOKENS;
+    /// The set of the enrollment and the one before.
+    pub const MOST_SETS: usize = 2;
+    /// The known places; the one where the person got in longest ago makes room.
+    pub const MOST_PLACES: usize = 16;
+
+    /// Writes the body of a slot.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = String::with_capacity(512);
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        for token in &self.tokens {
+            match token.last_step {
+                Some(step) => writeln!(text, "token {} {}", token.id, step.0)?,
+                None => writeln!(text, "token {} never", token.id)?,
+            }
+        }
+        for spent in &self.spent {
+            writeln!(text, "spent {} {}", spent.set, spent.codes)?;
+        }
+        for known in &self.places {
+            let Bucket { failures, since } = known.bucket;
+            writeln!(text, "place {} {} {failures} {}", known.place, known.last_success.unix(), since.unix())?;
+        }
+        let Bucket { failures, since } = self.elsewhere;
+        writeln!(text, "elsewhere {failures} {}", since.unix())?;
+        write!(text, "wrong {}", self.wrong.count)?;
+        for place in &self.wrong.from {
+            write!(text, " {place}")?;
+        }
+        text.push('\n');
+        if self.backup_codes_wait {
+            text.push_str("backup-codes-wait\n");
+        }
+        if self.disabled {
+            text.push_str("disabled\n");
+        }
+        Ok(())
+    }
+
+    /// Reads the body of a slot: exactly what [`to_text`](Self::to_text) writes.
+    pub fn parse(text: &str) -> Result<Self, BadState> {
+        let mut state = Self::default();
+        for (number, line) in (1..).zip(text.lines()) {
+            state.read_line(line).ok_or(BadState { line: number })?;
+        }
+        // One spelling only: no fact twice, no other order, no missing end of line.
+        if state.to_text() == text { Ok(state) } else { Err(BadState { line: 0 }) }
+    }
+
+    fn read_line(&mut self, line: &str) -> Option<()> {
+        let mut words = line.split(' ');
+        match words.next()? {
+            "token" => {
+                let id = Id::parse(words.next()?).ok()?;
+                let last_step = match words.next()? {
+                    "never" => None,
+                    step => Some(Step(number(step)?)),
+                };
+                push(&mut self.tokens, TokenState { id, last_step }, Self::MOST_TOKENS)?;
+            }
+            "spent" => {
+                let spent = SpentCodes { set: Id::parse(words.next()?).ok()?, codes: number(words.next()?)? };
+                push(&mut self.spent, spent, Self::MOST_SETS)?;
+            }
+            "place" => {
+                let known = KnownPlace {
+                    place: Place::parse(words.next()?).ok()?,
+                    last_success: Time::from_unix(number(words.next()?)?),
+                    bucket: Bucket::read(&mut words)?,
+                };
+                push(&mut self.places, known, Self::MOST_PLACES)?;
+            }
+            "elsewhere" => self.elsewhere = Bucket::read(&mut words)?,
+            "wrong" => {
+                self.wrong.count = number(words.next()?)?;
+                for word in words.by_ref() {
+                    push(&mut self.wrong.from, Place::parse(word).ok()?, WrongCodes::MOST)?;
+                }
+            }
+            "backup-codes-wait" => self.backup_codes_wait = true,
+            "disabled" => self.disabled = true,
+            _ => return None,
+        }
+        words.next().is_none().then_some(())
+    }
+}
+
+impl Bucket {
+    fn read<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
+        Some(Self { failures: number(words.next()?)?, since: Time::from_unix(number(words.next()?)?) })
+    }
+}
+
+/// The text is not a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a state (line {line})")]
+pub struct BadState {
+    /// The line that is wrong; 0 where each is right but not the whole.
+    pub line: usize,
+}
+
+fn number<N: FromStr>(word: &str) -> Option<N> {
+    word.parse().ok()
+}
+
+fn push<T>(list: &mut Vec<T>, item: T, most: usize) -> Option<()> {
+    (list.len() < most).then(|| list.push(item))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The largest state that the limits allow, each number at its longest.
+    pub(crate) fn largest() -> State {
+        let id = |byte: usize| Id::from_bytes([u8::try_from(byte).unwrap(); 16]);
+        let place = |index: usize| Place::of_address(&format!("2001:db80:1234:{:x}::", 0x1000 + index));
+        let bucket = Bucket { failures: u32::MAX, since: Time::from_unix(u64::MAX) };
+        State {
+            tokens: (0..State::MOST_TOKENS)
+                .map(|index| TokenState { id: id(index), last_step: Some(Step(u64::MAX)) })
+                .collect(),
+            spent: (0..State::MOST_SETS).map(|index| SpentCodes { set: id(index), codes: u32::MAX }).collect(),
+            places: (0..State::MOST_PLACES)
+                .map(|index| KnownPlace { place: place(index), last_success: Time::from_unix(u64::MAX), bucket })
+                .collect(),
+            elsewhere: bucket,
+            wrong: WrongCodes { count: u32::MAX, from: (0..WrongCodes::MOST).map(place).collect() },
+            backup_codes_wait: true,
+            disabled: true,
+            integrity: Integrity::Whole,
+        }
+    }
+
+    #[test]
+    fn a_state_comes_back_from_its_text() {
+        for state in [State::default(), largest()] {
+            assert_eq!(State::parse(&state.to_text()), Ok(state));
+        }
+    }
+
+    #[test]
+    fn the_largest_state_fits_a_slot_with_room_to_spare() {
+        let bytes = largest().to_text().len();
+        assert!(bytes <= 3072, "{bytes} bytes");
+    }
+
+    #[test]
+    fn other_spellings_are_refused() {
+        let good = largest().to_text();
+        for bad in [
+            String::new(),
+            good.replacen("token ", "token  ", 1),
+            good.replacen("spent ", "Spent ", 1),
+            good.trim_end().to_owned(),
+            format!("{good}disabled\n"),
+            format!("{good}\n"),
+            good.replacen("wrong 4", "wrong +4", 1),
+            good.replace('\n', "\r\n"),
+            format!("{good}token {} never\n", Id::from_bytes([99; 16])),
+        ] {
+            assert!(State::parse(&bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "(token|spent|place|elsewhere|wrong| |[0-9a-f]{1,32}|\\n|\\PC){0,40}") {
+            if let Ok(state) = State::parse(&text) {
+                prop_assert_eq!(state.to_text(), text);
+            }
+        }
+    }
+}

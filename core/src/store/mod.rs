@@ -1,0 +1,125 @@
+//! Where records live: the joint between the rules and whatever keeps the records.
+//!
+//! [`FileStore`] keeps them on this host; [`MemoryStore`] keeps them in memory, for tests. A store that compares and
+//! swaps over a network fits the same trait: it runs the closure of [`Store::transact`] again when it lost a race.
+
+mod files;
+mod lock;
+mod memory;
+mod slots;
+
+use std::io;
+use std::path::PathBuf;
+
+pub use files::FileStore;
+pub use lock::{NoShield, Shield};
+pub use memory::MemoryStore;
+
+use crate::account::UserName;
+use crate::enrollment::Enrollment;
+use crate::state::State;
+
+/// All that is kept about one person.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// What was enrolled, if anything.
+    pub enrollment: Option<Enrollment>,
+    /// What logins left behind.
+    pub state: State,
+    /// Whether the person's enrollment was removed: only an administrator or an invitation enrolls them again.
+    pub removed: bool,
+}
+
+/// What a transaction makes of a record.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// It stays as it is.
+    Nothing,
+    /// Logins left something behind.
+    State(State),
+    /// Somebody enrolled, or an enrollment was changed. The state is written first.
+    Enrollment(Enrollment, State),
+    /// The enrollment is taken away, and the state with it; a tombstone stays.
+    Remove,
+}
+
+/// A place where records are kept. Blocking, and shared by all threads.
+pub trait Store {
+    /// Reads a record, without a lock: good for showing, never for opening a door. A person without a record has an
+    /// empty one.
+    fn look(&self, who: &UserName) -> Result<Record, StoreError>;
+
+    /// Shows the record to `decide` while nobody else can change it, and makes the change durable before it returns.
+    ///
+    /// `decide` may be run more than once; only its last run counts. An error means "not known whether it was kept".
+    fn transact(
+        &self,
+        who: &UserName,
+        decide: &mut dyn FnMut(&Record) -> Result<Change, StoreError>,
+    ) -> Result<(), StoreError>;
+
+    /// Everybody who has a record, sorted by name.
+    fn users(&self) -> Result<Vec<UserName>, StoreError>;
+}
+
+/// Why the store could not be used. Every one of them denies; each text says where and what mends it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no store where one should be.
+    #[error(
+        "{}: no Nightlatch store here. If its file system is not mounted, mount it; on a new host enroll somebody first",
+        .0.display()
+    )]
+    NotAStore(PathBuf),
+    /// Something that is not as it must be: wrong owner, mode, type or size.
+    #[error("{}: {problem}. {mend}", path.display())]
+    Unsafe {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+        /// What mends it.
+        mend: String,
+    },
+    /// A file that cannot be understood.
+    #[error("{}: {problem}. {mend}", path.display())]
+    Malformed {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+        /// What mends it.
+        mend: String,
+    },
+    /// The operating system refused.
+    #[error("{}: {doing} failed: {source}", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// Somebody else held the lock for too long.
+    #[error("{}: another login or change has held the lock for {} s; try again", path.display(), lock::PATIENCE.as_secs())]
+    Busy {
+        /// The directory that is locked.
+        path: PathBuf,
+    },
+    /// The caller's limit on file sizes would kill the process in the middle of a write.
+    #[error("the limit on file sizes (RLIMIT_FSIZE, `ulimit -f`) is too small to record the login: raise it")]
+    FileSizeLimit,
+    /// The clock cannot be used.
+    #[error(transparent)]
+    Clock(#[from] crate::time::ClockError),
+    /// A decision could not be made.
+    #[error(transparent)]
+    Decision(#[from] crate::backup_codes::BackupCodeError),
+    /// What was to be written is larger than its place: a limit was not kept.
+    #[error("the state takes {bytes} bytes, more than a slot holds: this is a fault in Nightlatch, please report it")]
+    StateTooLarge {
+        /// How many bytes.
+        bytes: usize,
+    },
+}

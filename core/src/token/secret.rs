@@ -1,0 +1,111 @@
+//! The secret that a token shares with an authenticator: from the kernel, wiped when dropped, never printed.
+
+use std::fmt;
+
+use data_encoding::BASE32_NOPAD;
+use zeroize::Zeroizing;
+
+use super::Algorithm;
+use crate::random::{self, RandomError};
+
+/// 16 to 128 bytes that only the person's authenticator and the store know.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// A new secret, as long as the hash that it is for: 160 bits or more.
+    pub fn generate(algorithm: Algorithm) -> Result<Self, RandomError> {
+        let mut bytes = Zeroizing::new(vec![0; algorithm.secret_bytes()]);
+        random::fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// A secret of known bytes.
+    pub fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Result<Self, BadSecret> {
+        if (SHORTEST..=LONGEST).contains(&bytes.len()) {
+            Ok(Self(bytes))
+        } else {
+            Err(BadSecret::Length)
+        }
+    }
+
+    /// Reads base32 (RFC 4648) as people write it: any case; spaces, dashes and padding at the end ignored.
+    pub fn from_base32(text: &str) -> Result<Self, BadSecret> {
+        let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+        plain.extend(
+            text.trim_end_matches('=')
+                .chars()
+                .filter(|letter| !matches!(letter, ' ' | '-'))
+                .map(|letter| letter.to_ascii_uppercase()),
+        );
+        let bytes = BASE32_NOPAD.decode(plain.as_bytes()).map_err(|_| BadSecret::Base32)?;
+        Self::from_bytes(Zeroizing::new(bytes))
+    }
+
+    /// Base32 without padding, as authenticators take it.
+    #[must_use]
+    pub fn to_base32(&self) -> Zeroizing<String> {
+        Zeroizing::new(BASE32_NOPAD.encode(&self.0))
+    }
+
+    /// A copy for the library that computes codes; it wipes it too.
+    pub(super) fn for_hmac(&self) -> totp_rs::Secret {
+        totp_rs::Secret::new(self.0.as_slice().into())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// What cannot be a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSecret {
+    /// Other characters than those of base32.
+    #[error("a secret is written in base32: the letters A to Z and the digits 2 to 7")]
+    Base32,
+    /// RFC 4226 (4, R6) asks for 128 bits at least.
+    #[error("a secret has {SHORTEST} to {LONGEST} bytes")]
+    Length,
+}
+
+const SHORTEST: usize = 16;
+const LONGEST: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_secret_has_at_least_160_bits_and_is_new() {
+        for (algorithm, characters) in [(Algorithm::Sha1, 32), (Algorithm::Sha256, 52), (Algorithm::Sha512, 103)] {
+            let first = Secret::generate(algorithm).unwrap().to_base32();
+            assert_eq!(first.len(), characters);
+            assert_ne!(first, Secret::generate(algorithm).unwrap().to_base32());
+        }
+    }
+
+    #[test]
+    fn base32_is_read_as_people_write_it() {
+        let secret = Secret::from_base32("gezd gnbv-gy3t qojq GEZDGNBVGY3TQOJQ====").unwrap();
+        assert_eq!(*secret.to_base32(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+    }
+
+    #[test]
+    fn what_is_not_a_secret_is_refused() {
+        assert_eq!(Secret::from_base32("").unwrap_err(), BadSecret::Length);
+        assert_eq!(Secret::from_base32("GEZDGNBV").unwrap_err(), BadSecret::Length);
+        assert_eq!(Secret::from_base32(&"A".repeat(208)).unwrap_err(), BadSecret::Length);
+        for text in ["GEZDGNBV1", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJ", "é", "A=A"] {
+            assert_eq!(Secret::from_base32(text).unwrap_err(), BadSecret::Base32, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        let secret = Secret::generate(Algorithm::Sha1).unwrap();
+        assert_eq!(format!("{secret:?}"), "[redacted]");
+    }
+}
