@@ -123,7 +123,9 @@ pub enum AccountError {
     #[error("the name service failed ({0}): look at /etc/nsswitch.conf and the services it names")]
     Lookup(nix::Error),
     /// The name leads to a uid that leads to nobody.
-    #[error("the name {login_name:?} leads to uid {uid}, which leads back to nobody: mend the accounts")]
+    #[error(
+        "the name {login_name:?} leads to uid {uid}, which leads back to nobody: mend the accounts"
+    )]
     NoRoundTrip {
         /// The name that was asked for.
         login_name: String,
@@ -170,7 +172,10 @@ mod tests {
 
     #[test]
     fn a_plain_name_is_its_own_directory() {
-        assert_eq!(UserName::parse("first.last-2_x").unwrap().directory_name(), "first.last-2_x");
+        assert_eq!(
+            UserName::parse("first.last-2_x").unwrap().directory_name(),
+            "first.last-2_x"
+        );
     }
 
     #[test]

@@ -37,7 +37,9 @@ impl Answer {
         if let Some(code) = OneTimeCode::parse(&plain) {
             return Ok(Self::Code(code));
         }
-        BackupCode::parse(&plain).map(Self::BackupCode).ok_or(BadAnswer::NotACode)
+        BackupCode::parse(&plain)
+            .map(Self::BackupCode)
+            .ok_or(BadAnswer::NotACode)
     }
 
     /// Whether two answers are the same code, in constant time.
@@ -60,7 +62,8 @@ impl OneTimeCode {
     /// Takes digits without anything between them.
     #[must_use]
     pub fn parse(digits: &str) -> Option<Self> {
-        let is_code = (6..=8).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+        let is_code =
+            (6..=8).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
         is_code.then(|| Self(Zeroizing::new(digits.to_owned())))
     }
 
@@ -108,7 +111,10 @@ mod tests {
     #[test]
     fn digits_may_be_written_in_groups() {
         for text in ["123456", "123 456", " 123-456 ", "12 34 56 78", "1234567"] {
-            assert!(matches!(Answer::parse(text.as_bytes()), Ok(Answer::Code(_))), "{text}");
+            assert!(
+                matches!(Answer::parse(text.as_bytes()), Ok(Answer::Code(_))),
+                "{text}"
+            );
         }
     }
 
@@ -124,7 +130,10 @@ mod tests {
         assert_eq!(bad("123456\n"), BadAnswer::NotText);
         assert_eq!(bad("\u{8}\n\r\u{7f}INCORRECT"), BadAnswer::NotText);
         assert_eq!(bad(&"1".repeat(129)), BadAnswer::TooLong);
-        assert_eq!(Answer::parse(&[b'1', 0xff]).unwrap_err(), BadAnswer::NotText);
+        assert_eq!(
+            Answer::parse(&[b'1', 0xff]).unwrap_err(),
+            BadAnswer::NotText
+        );
     }
 
     #[test]

@@ -31,9 +31,22 @@ impl BackupCodes {
     pub fn make(count: Count, cost: Cost) -> Result<(Self, Vec<BackupCode>), BackupCodeError> {
         let id = Id::new()?;
         let salt = Salt(random::bytes()?);
-        let codes = (0..count.get()).map(|_| BackupCode::generate()).collect::<Result<Vec<_>, _>>()?;
-        let digests = codes.iter().map(|code| code.digest(&salt, cost)).collect::<Result<_, _>>()?;
-        Ok((Self { id, salt, cost, digests }, codes))
+        let codes = (0..count.get())
+            .map(|_| BackupCode::generate())
+            .collect::<Result<Vec<_>, _>>()?;
+        let digests = codes
+            .iter()
+            .map(|code| code.digest(&salt, cost))
+            .collect::<Result<_, _>>()?;
+        Ok((
+            Self {
+                id,
+                salt,
+                cost,
+                digests,
+            },
+            codes,
+        ))
     }
 
     /// The number of the code that has this digest. Every code is compared, in constant time.
@@ -65,14 +78,17 @@ impl BackupCode {
             return None;
         }
         let code = Zeroizing::new(symbols.to_ascii_uppercase());
-        code.bytes().all(|symbol| ALPHABET.contains(&symbol)).then_some(Self(code))
+        code.bytes()
+            .all(|symbol| ALPHABET.contains(&symbol))
+            .then_some(Self(code))
     }
 
     /// What one Argon2id evaluation makes of this code: tens of milliseconds and [`Cost::m_kib`] of memory.
     ///
     /// The memory is asked for fallibly: where there is none, this is an error and not an abort.
     pub fn digest(&self, salt: &Salt, cost: Cost) -> Result<Digest, BackupCodeError> {
-        let params = Params::new(cost.m_kib, cost.t, cost.p, Some(Digest::BYTES)).map_err(BackupCodeError::Argon2)?;
+        let params = Params::new(cost.m_kib, cost.t, cost.p, Some(Digest::BYTES))
+            .map_err(BackupCodeError::Argon2)?;
         let mut digest = Digest([0; Digest::BYTES]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
             .hash_password_into(self.0.as_bytes(), &salt.0, &mut digest.0)
@@ -130,7 +146,12 @@ impl Salt {
     /// Reads what [`Display`](fmt::Display) writes, and nothing else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        HEXLOWER.decode(text.as_bytes()).ok()?.try_into().map(Self).ok()
+        HEXLOWER
+            .decode(text.as_bytes())
+            .ok()?
+            .try_into()
+            .map(Self)
+            .ok()
     }
 }
 
@@ -151,7 +172,12 @@ impl Digest {
     /// Reads what [`to_hex`](Self::to_hex) writes, and nothing else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        HEXLOWER.decode(text.as_bytes()).ok()?.try_into().map(Self).ok()
+        HEXLOWER
+            .decode(text.as_bytes())
+            .ok()?
+            .try_into()
+            .map(Self)
+            .ok()
     }
 
     /// The digest as it is kept.
@@ -181,12 +207,21 @@ pub struct Cost {
 
 impl Cost {
     /// What new sets use: 19 MiB and two passes, OWASP's advice, about 25 ms.
-    pub const DEFAULT: Self = Self { m_kib: 19_456, t: 2, p: 1 };
+    pub const DEFAULT: Self = Self {
+        m_kib: 19_456,
+        t: 2,
+        p: 1,
+    };
 
     /// Whether a set of this cost may be evaluated in a login: a store must not be able to ask for a gigabyte or a minute.
     #[must_use]
     pub const fn is_bearable(self) -> bool {
-        self.p >= 1 && self.p <= 4 && self.t >= 1 && self.t <= 10 && self.m_kib >= 8 * self.p && self.m_kib <= 262_144
+        self.p >= 1
+            && self.p <= 4
+            && self.t >= 1
+            && self.t <= 10
+            && self.m_kib >= 8 * self.p
+            && self.m_kib <= 262_144
     }
 }
 
@@ -250,7 +285,11 @@ const ALPHABET: &[u8; 16] = b"34679CFHJKMRTWXY";
 mod tests {
     use super::*;
 
-    const CHEAP: Cost = Cost { m_kib: 8, t: 1, p: 1 };
+    const CHEAP: Cost = Cost {
+        m_kib: 8,
+        t: 1,
+        p: 1,
+    };
 
     #[test]
     fn a_code_is_found_in_its_own_set_and_in_no_other() {
@@ -258,8 +297,14 @@ mod tests {
         let (other, _) = BackupCodes::make(Count::DEFAULT, CHEAP).unwrap();
         for (number, code) in (0..).zip(&codes) {
             let typed = BackupCode::parse(&code.grouped().replace('-', "").to_lowercase()).unwrap();
-            assert_eq!(set.position(&typed.digest(&set.salt, CHEAP).unwrap()), Some(number));
-            assert_eq!(other.position(&typed.digest(&other.salt, CHEAP).unwrap()), None);
+            assert_eq!(
+                set.position(&typed.digest(&set.salt, CHEAP).unwrap()),
+                Some(number)
+            );
+            assert_eq!(
+                other.position(&typed.digest(&other.salt, CHEAP).unwrap()),
+                None
+            );
         }
     }
 
@@ -271,7 +316,13 @@ mod tests {
 
     #[test]
     fn what_has_no_backup_codes_shape_is_refused() {
-        for text in ["", "34679CFHJKMRTWXY346", "34679CFHJKMRTWXY34677", "A4679CFHJKMRTWXY3467", "é4679CFHJKMRTWXY346"] {
+        for text in [
+            "",
+            "34679CFHJKMRTWXY346",
+            "34679CFHJKMRTWXY34677",
+            "A4679CFHJKMRTWXY3467",
+            "é4679CFHJKMRTWXY346",
+        ] {
             assert!(BackupCode::parse(text).is_none(), "{text}");
         }
     }
@@ -289,7 +340,11 @@ mod tests {
     fn a_digest_is_argon2id_as_others_compute_it() {
         // Computed with argon2-cffi: hash_secret_raw(b"34679CFHJKMRTWXY3467", b"\1"*16, 2, 1024, 1, 32, Type.ID).
         let code = BackupCode::parse("34679CFHJKMRTWXY3467").unwrap();
-        let cost = Cost { m_kib: 1024, t: 2, p: 1 };
+        let cost = Cost {
+            m_kib: 1024,
+            t: 2,
+            p: 1,
+        };
         let digest = code.digest(&Salt::from_bytes([1; 16]), cost).unwrap();
         assert_eq!(
             digest.to_hex(),
@@ -301,13 +356,36 @@ mod tests {
     fn codes_and_digests_are_never_printed() {
         let (set, codes) = BackupCodes::make(Count::DEFAULT, CHEAP).unwrap();
         let printed = format!("{set:?} {codes:?}");
-        assert!(!printed.contains(codes[0].symbols()) && !printed.contains(&set.digests[0].to_hex()));
+        assert!(
+            !printed.contains(codes[0].symbols()) && !printed.contains(&set.digests[0].to_hex())
+        );
     }
 
     #[test]
     fn an_unbearable_cost_is_known_as_such() {
         assert!(Cost::DEFAULT.is_bearable());
-        for cost in [Cost { m_kib: 262_145, t: 1, p: 1 }, Cost { m_kib: 8, t: 11, p: 1 }, Cost { m_kib: 8, t: 1, p: 0 }, Cost { m_kib: 7, t: 1, p: 1 }] {
+        for cost in [
+            Cost {
+                m_kib: 262_145,
+                t: 1,
+                p: 1,
+            },
+            Cost {
+                m_kib: 8,
+                t: 11,
+                p: 1,
+            },
+            Cost {
+                m_kib: 8,
+                t: 1,
+                p: 0,
+            },
+            Cost {
+                m_kib: 7,
+                t: 1,
+                p: 1,
+            },
+        ] {
             assert!(!cost.is_bearable());
         }
     }

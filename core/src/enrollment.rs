@@ -34,25 +34,37 @@ impl Enrollment {
 
     /// Reads the file. The text of an error never holds what was in it.
     pub fn parse(text: &str) -> Result<Self, BadEnrollment> {
-        let file: File = toml::from_str(text).map_err(|error| BadEnrollment::Toml(describe(text, &error)))?;
+        let file: File =
+            toml::from_str(text).map_err(|error| BadEnrollment::Toml(describe(text, &error)))?;
         if file.version != VERSION {
             return Err(BadEnrollment::Version(file.version));
         }
         if file.token.is_empty() || file.token.len() > Self::MOST_TOKENS {
             return Err(BadEnrollment::Tokens);
         }
-        let tokens = file.token.into_iter().map(TokenTable::into_token).collect::<Result<Vec<_>, _>>()?;
+        let tokens = file
+            .token
+            .into_iter()
+            .map(TokenTable::into_token)
+            .collect::<Result<Vec<_>, _>>()?;
         for (index, token) in tokens.iter().enumerate() {
-            if tokens[..index].iter().any(|other| other.label == token.label || other.id == token.id) {
+            if tokens[..index]
+                .iter()
+                .any(|other| other.label == token.label || other.id == token.id)
+            {
                 return Err(BadEnrollment::Twins);
             }
         }
         Ok(Self {
             user: UserName::parse(&file.user).map_err(|_| BadEnrollment::Value("user"))?,
             uid: file.uid,
-            created: Time::parse_rfc3339(&file.created.to_string()).map_err(|_| BadEnrollment::Value("created"))?,
+            created: Time::parse_rfc3339(&file.created.to_string())
+                .map_err(|_| BadEnrollment::Value("created"))?,
             tokens,
-            backup_codes: file.backup_codes.map(BackupCodesTable::into_backup_codes).transpose()?,
+            backup_codes: file
+                .backup_codes
+                .map(BackupCodesTable::into_backup_codes)
+                .transpose()?,
         })
     }
 
@@ -68,7 +80,10 @@ impl Enrollment {
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
         let quoted = |text: &str| toml::Value::from(text).to_string();
-        writeln!(text, "# Written by nightlatch. Change it with the command, not by hand.")?;
+        writeln!(
+            text,
+            "# Written by nightlatch. Change it with the command, not by hand."
+        )?;
         writeln!(text, "version = {VERSION}")?;
         writeln!(text, "user = {}", quoted(self.user.as_str()))?;
         writeln!(text, "uid = {}", self.uid)?;
@@ -151,11 +166,16 @@ impl TokenTable {
         if self.kind != "totp" {
             return Err(BadEnrollment::Value("kind"));
         }
-        let secret = self.secret.strip_prefix("base32:").ok_or(BadEnrollment::Value("secret"))?;
+        let secret = self
+            .secret
+            .strip_prefix("base32:")
+            .ok_or(BadEnrollment::Value("secret"))?;
         Ok(Token {
             id: Id::parse(&self.id).map_err(|_| BadEnrollment::Value("id"))?,
             label: self.label,
-            kind: Kind::Totp { period: self.period },
+            kind: Kind::Totp {
+                period: self.period,
+            },
             secret: Secret::from_base32(secret).map_err(|_| BadEnrollment::Value("secret"))?,
             algorithm: self.algorithm,
             digits: self.digits,
@@ -180,7 +200,11 @@ impl BackupCodesTable {
         if !self.argon2id.is_bearable() {
             return Err(BadEnrollment::Value("argon2id"));
         }
-        let digests = self.hashes.iter().map(|hash| Digest::parse(hash)).collect::<Option<_>>();
+        let digests = self
+            .hashes
+            .iter()
+            .map(|hash| Digest::parse(hash))
+            .collect::<Option<_>>();
         Ok(BackupCodes {
             id: Id::parse(&self.id).map_err(|_| BadEnrollment::Value("id"))?,
             salt: Salt::parse(&self.salt).ok_or(BadEnrollment::Value("salt"))?,
@@ -193,7 +217,11 @@ impl BackupCodesTable {
 /// Where the mistake is, without the line itself: it may hold a secret.
 fn describe(text: &str, error: &toml::de::Error) -> String {
     let line = error.span().map_or(0, |span| {
-        text.bytes().take(span.start).filter(|&byte| byte == b'\n').count() + 1
+        text.bytes()
+            .take(span.start)
+            .filter(|&byte| byte == b'\n')
+            .count()
+            + 1
     });
     match error.message() {
         // These name the key, which is no secret; other messages may quote a value.
@@ -213,17 +241,30 @@ mod tests {
         let token = |label: &str, algorithm| Token {
             id: Id::new().unwrap(),
             label: Label::parse(label).unwrap(),
-            kind: Kind::Totp { period: Period::THIRTY },
+            kind: Kind::Totp {
+                period: Period::THIRTY,
+            },
             secret: Secret::generate(algorithm).unwrap(),
             algorithm,
             digits: Digits::SIX,
         };
-        let (codes, _) = BackupCodes::make(Count::DEFAULT, Cost { m_kib: 8, t: 1, p: 1 }).unwrap();
+        let (codes, _) = BackupCodes::make(
+            Count::DEFAULT,
+            Cost {
+                m_kib: 8,
+                t: 1,
+                p: 1,
+            },
+        )
+        .unwrap();
         Enrollment {
             user: UserName::parse("al\"ice\\").unwrap(),
             uid: 1000,
             created: Time::from_unix(1_795_487_400),
-            tokens: vec![token("phone", Algorithm::Sha1), token("\"täblet", Algorithm::Sha512)],
+            tokens: vec![
+                token("phone", Algorithm::Sha1),
+                token("\"täblet", Algorithm::Sha512),
+            ],
             backup_codes: Some(codes),
         }
     }
@@ -234,9 +275,15 @@ mod tests {
         let text = written.to_toml();
         let read = Enrollment::parse(&text).unwrap();
         assert_eq!(*read.to_toml(), *text);
-        assert_eq!((read.user.as_str(), read.uid, read.created), ("al\"ice\\", 1000, written.created));
+        assert_eq!(
+            (read.user.as_str(), read.uid, read.created),
+            ("al\"ice\\", 1000, written.created)
+        );
         assert_eq!(read.tokens[1].label.as_str(), "\"täblet");
-        assert_eq!(*read.tokens[1].secret.to_base32(), *written.tokens[1].secret.to_base32());
+        assert_eq!(
+            *read.tokens[1].secret.to_base32(),
+            *written.tokens[1].secret.to_base32()
+        );
         assert_eq!(read.backup_codes.unwrap().digests.len(), 10);
     }
 
@@ -251,10 +298,22 @@ mod tests {
             token.secret = Secret::from_bytes(vec![7; 128].into()).unwrap();
             largest.tokens.push(token);
         }
-        let (codes, _) = BackupCodes::make(Count::MOST, Cost { m_kib: 8, t: 1, p: 1 }).unwrap();
+        let (codes, _) = BackupCodes::make(
+            Count::MOST,
+            Cost {
+                m_kib: 8,
+                t: 1,
+                p: 1,
+            },
+        )
+        .unwrap();
         largest.backup_codes = Some(codes);
         let text = largest.to_toml();
-        assert!(text.len() < Enrollment::LONGEST_FILE / 2, "{} bytes", text.len());
+        assert!(
+            text.len() < Enrollment::LONGEST_FILE / 2,
+            "{} bytes",
+            text.len()
+        );
         assert!(Enrollment::parse(&text).is_ok());
     }
 
@@ -263,10 +322,22 @@ mod tests {
         let good = enrollment().to_toml();
         for (old, new, error) in [
             ("version = 1", "version = 2", BadEnrollment::Version(2)),
-            ("kind = \"totp\"", "kind = \"hotp\"", BadEnrollment::Value("kind")),
+            (
+                "kind = \"totp\"",
+                "kind = \"hotp\"",
+                BadEnrollment::Value("kind"),
+            ),
             ("base32:", "sealed:", BadEnrollment::Value("secret")),
-            ("m_kib = 8", "m_kib = 9999999", BadEnrollment::Value("argon2id")),
-            ("label = \"phone\"", "label = '\"täblet'", BadEnrollment::Twins),
+            (
+                "m_kib = 8",
+                "m_kib = 9999999",
+                BadEnrollment::Value("argon2id"),
+            ),
+            (
+                "label = \"phone\"",
+                "label = '\"täblet'",
+                BadEnrollment::Twins,
+            ),
         ] {
             let text = good.replacen(old, new, 1);
             assert_ne!(text, *good, "{old}");
@@ -276,18 +347,26 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_with_its_line() {
-        let text = enrollment().to_toml().replacen("uid = ", "colour = 1\nuid = ", 1);
+        let text = enrollment()
+            .to_toml()
+            .replacen("uid = ", "colour = 1\nuid = ", 1);
         let BadEnrollment::Toml(message) = Enrollment::parse(&text).unwrap_err() else {
             panic!("another error");
         };
-        assert!(message.starts_with("line 4: unknown field `colour`"), "{message}");
+        assert!(
+            message.starts_with("line 4: unknown field `colour`"),
+            "{message}"
+        );
     }
 
     #[test]
     fn an_error_never_quotes_the_secret() {
         let enrollment = enrollment();
         let secret = enrollment.tokens[0].secret.to_base32();
-        let text = enrollment.to_toml().replacen("digits = 6", &format!("digits = \"{}\"", *secret), 1);
+        let text =
+            enrollment
+                .to_toml()
+                .replacen("digits = 6", &format!("digits = \"{}\"", *secret), 1);
         let error = Enrollment::parse(&text).unwrap_err();
         assert!(!format!("{error} {error:?}").contains(secret.as_str()));
     }

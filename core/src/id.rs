@@ -58,7 +58,14 @@ mod tests {
 
     #[test]
     fn other_spellings_are_refused() {
-        for text in ["", "00", &"0".repeat(31), &"0".repeat(33), &"G".repeat(32), &"A".repeat(32)] {
+        for text in [
+            "",
+            "00",
+            &"0".repeat(31),
+            &"0".repeat(33),
+            &"G".repeat(32),
+            &"A".repeat(32),
+        ] {
             assert_eq!(Id::parse(text), Err(BadId), "{text}");
         }
     }

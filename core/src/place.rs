@@ -24,7 +24,9 @@ impl Place {
     /// The place of a literal address; anything that is not one is [`Place::Elsewhere`].
     #[must_use]
     pub fn of_address(text: &str) -> Self {
-        text.parse().map_or(Self::Elsewhere, |address| Self::Address(Address::new(address)))
+        text.parse().map_or(Self::Elsewhere, |address| {
+            Self::Address(Address::new(address))
+        })
     }
 
     /// Reads what [`Display`](fmt::Display) writes, and nothing else.
@@ -32,10 +34,16 @@ impl Place {
         let place = match text.split_once(':') {
             None if text == "elsewhere" => Self::Elsewhere,
             Some(("local", uid)) => Self::Local(uid.parse().map_err(|_| BadPlace)?),
-            Some(("address", address)) => Self::of_address(address.strip_suffix("/64").unwrap_or(address)),
+            Some(("address", address)) => {
+                Self::of_address(address.strip_suffix("/64").unwrap_or(address))
+            }
             _ => return Err(BadPlace),
         };
-        if place.to_string() == text { Ok(place) } else { Err(BadPlace) }
+        if place.to_string() == text {
+            Ok(place)
+        } else {
+            Err(BadPlace)
+        }
     }
 }
 
@@ -80,24 +88,57 @@ mod tests {
 
     #[test]
     fn mapped_addresses_fold_and_ipv6_is_cut_to_its_64() {
-        assert_eq!(Place::of_address("::ffff:192.0.2.7"), Place::of_address("192.0.2.7"));
-        assert_eq!(Place::of_address("2001:db8::1"), Place::of_address("2001:db8::ffff:2"));
-        assert_ne!(Place::of_address("2001:db8::1"), Place::of_address("2001:db8:0:1::1"));
+        assert_eq!(
+            Place::of_address("::ffff:192.0.2.7"),
+            Place::of_address("192.0.2.7")
+        );
+        assert_eq!(
+            Place::of_address("2001:db8::1"),
+            Place::of_address("2001:db8::ffff:2")
+        );
+        assert_ne!(
+            Place::of_address("2001:db8::1"),
+            Place::of_address("2001:db8:0:1::1")
+        );
     }
 
     #[test]
     fn what_is_not_a_literal_address_is_elsewhere() {
-        for text in ["", "UNKNOWN", "host.example", "192.0.2.7 ", "192.0.2.7:22", "0300.0.2.7", "fe80::1%eth0", "[::1]"] {
+        for text in [
+            "",
+            "UNKNOWN",
+            "host.example",
+            "192.0.2.7 ",
+            "192.0.2.7:22",
+            "0300.0.2.7",
+            "fe80::1%eth0",
+            "[::1]",
+        ] {
             assert_eq!(Place::of_address(text), Place::Elsewhere, "{text}");
         }
     }
 
     #[test]
     fn a_place_comes_back_from_its_text() {
-        for text in ["elsewhere", "local:0", "local:4294967295", "address:192.0.2.7", "address:2001:db8::/64"] {
+        for text in [
+            "elsewhere",
+            "local:0",
+            "local:4294967295",
+            "address:192.0.2.7",
+            "address:2001:db8::/64",
+        ] {
             assert_eq!(Place::parse(text).unwrap().to_string(), text);
         }
-        for text in ["", "elsewhere:", "local:", "local:-1", "local:01", "address:x", "address:2001:db8::1", "ADDRESS:192.0.2.7"] {
+        for text in [
+            "",
+            "elsewhere:",
+            "local:",
+            "local:-1",
+            "local:01",
+            "address:x",
+            "address:2001:db8::1",
+            "ADDRESS:192.0.2.7",
+        ] {
             assert_eq!(Place::parse(text), Err(BadPlace), "{text}");
         }
     }

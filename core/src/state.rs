@@ -150,7 +150,13 @@ impl State {
         }
         for known in &self.places {
             let Bucket { failures, since } = known.bucket;
-            writeln!(text, "place {} {} {failures} {}", known.place, known.last_success.unix(), since.unix())?;
+            writeln!(
+                text,
+                "place {} {} {failures} {}",
+                known.place,
+                known.last_success.unix(),
+                since.unix()
+            )?;
         }
         let Bucket { failures, since } = self.elsewhere;
         writeln!(text, "elsewhere {failures} {}", since.unix())?;
@@ -175,7 +181,11 @@ impl State {
             state.read_line(line).ok_or(BadState { line: number })?;
         }
         // One spelling only: no fact twice, no other order, no missing end of line.
-        if state.to_text() == text { Ok(state) } else { Err(BadState { line: 0 }) }
+        if state.to_text() == text {
+            Ok(state)
+        } else {
+            Err(BadState { line: 0 })
+        }
     }
 
     fn read_line(&mut self, line: &str) -> Option<()> {
@@ -187,10 +197,17 @@ impl State {
                     "never" => None,
                     step => Some(Step(number(step)?)),
                 };
-                push(&mut self.tokens, TokenState { id, last_step }, Self::MOST_TOKENS)?;
+                push(
+                    &mut self.tokens,
+                    TokenState { id, last_step },
+                    Self::MOST_TOKENS,
+                )?;
             }
             "spent" => {
-                let spent = SpentCodes { set: Id::parse(words.next()?).ok()?, codes: number(words.next()?)? };
+                let spent = SpentCodes {
+                    set: Id::parse(words.next()?).ok()?,
+                    codes: number(words.next()?)?,
+                };
                 push(&mut self.spent, spent, Self::MOST_SETS)?;
             }
             "place" => {
@@ -205,7 +222,11 @@ impl State {
             "wrong" => {
                 self.wrong.count = number(words.next()?)?;
                 for word in words.by_ref() {
-                    push(&mut self.wrong.from, Place::parse(word).ok()?, WrongCodes::MOST)?;
+                    push(
+                        &mut self.wrong.from,
+                        Place::parse(word).ok()?,
+                        WrongCodes::MOST,
+                    )?;
                 }
             }
             "backup-codes-wait" => self.backup_codes_wait = true,
@@ -218,7 +239,10 @@ impl State {
 
 impl Bucket {
     fn read<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
-        Some(Self { failures: number(words.next()?)?, since: Time::from_unix(number(words.next()?)?) })
+        Some(Self {
+            failures: number(words.next()?)?,
+            since: Time::from_unix(number(words.next()?)?),
+        })
     }
 }
 
@@ -246,18 +270,37 @@ mod tests {
     /// The largest state that the limits allow, each number at its longest.
     pub(crate) fn largest() -> State {
         let id = |byte: usize| Id::from_bytes([u8::try_from(byte).unwrap(); 16]);
-        let place = |index: usize| Place::of_address(&format!("2001:db80:1234:{:x}::", 0x1000 + index));
-        let bucket = Bucket { failures: u32::MAX, since: Time::from_unix(u64::MAX) };
+        let place =
+            |index: usize| Place::of_address(&format!("2001:db80:1234:{:x}::", 0x1000 + index));
+        let bucket = Bucket {
+            failures: u32::MAX,
+            since: Time::from_unix(u64::MAX),
+        };
         State {
             tokens: (0..State::MOST_TOKENS)
-                .map(|index| TokenState { id: id(index), last_step: Some(Step(u64::MAX)) })
+                .map(|index| TokenState {
+                    id: id(index),
+                    last_step: Some(Step(u64::MAX)),
+                })
                 .collect(),
-            spent: (0..State::MOST_SETS).map(|index| SpentCodes { set: id(index), codes: u32::MAX }).collect(),
+            spent: (0..State::MOST_SETS)
+                .map(|index| SpentCodes {
+                    set: id(index),
+                    codes: u32::MAX,
+                })
+                .collect(),
             places: (0..State::MOST_PLACES)
-                .map(|index| KnownPlace { place: place(index), last_success: Time::from_unix(u64::MAX), bucket })
+                .map(|index| KnownPlace {
+                    place: place(index),
+                    last_success: Time::from_unix(u64::MAX),
+                    bucket,
+                })
                 .collect(),
             elsewhere: bucket,
-            wrong: WrongCodes { count: u32::MAX, from: (0..WrongCodes::MOST).map(place).collect() },
+            wrong: WrongCodes {
+                count: u32::MAX,
+                from: (0..WrongCodes::MOST).map(place).collect(),
+            },
             backup_codes_wait: true,
             disabled: true,
             integrity: Integrity::Whole,

@@ -38,7 +38,9 @@ impl Time {
     /// Reads an RFC 3339 time such as `2026-11-24T02:30:00Z`.
     pub fn parse_rfc3339(text: &str) -> Result<Self, BadTime> {
         let timestamp: Timestamp = text.parse().map_err(|_| BadTime)?;
-        u64::try_from(timestamp.as_second()).map(Self).map_err(|_| BadTime)
+        u64::try_from(timestamp.as_second())
+            .map(Self)
+            .map_err(|_| BadTime)
     }
 
     /// Writes the moment by RFC 3339, in UTC; moments after the year 9999 as the end of it.
@@ -85,7 +87,9 @@ impl SystemClock {
     /// The clock, with its stopwatch at zero.
     #[must_use]
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 }
 
@@ -132,6 +136,9 @@ mod tests {
 
     #[test]
     fn the_last_moment_can_be_written() {
-        assert_eq!(Time::from_unix(u64::MAX).to_rfc3339(), "9999-12-30T22:00:00Z");
+        assert_eq!(
+            Time::from_unix(u64::MAX).to_rfc3339(),
+            "9999-12-30T22:00:00Z"
+        );
     }
 }

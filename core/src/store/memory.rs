@@ -63,13 +63,21 @@ impl Store for MemoryStore {
         let record = match change {
             Change::Nothing => return Ok(()),
             Change::State(state) => Record { state, ..record },
-            Change::Enrollment(enrollment, state) => {
-                Record { enrollment: Some(enrollment), state, removed: false }
-            }
-            Change::Remove => Record { removed: true, ..Record::default() },
+            Change::Enrollment(enrollment, state) => Record {
+                enrollment: Some(enrollment),
+                state,
+                removed: false,
+            },
+            Change::Remove => Record {
+                removed: true,
+                ..Record::default()
+            },
         };
         // Once written, a state is whole again, whatever it was read from.
-        let state = crate::state::State { integrity: Integrity::Whole, ..record.state };
+        let state = crate::state::State {
+            integrity: Integrity::Whole,
+            ..record.state
+        };
         self.put(who, Record { state, ..record });
         Ok(())
     }

@@ -108,7 +108,9 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The caller's limit on file sizes would kill the process in the middle of a write.
-    #[error("the limit on file sizes (RLIMIT_FSIZE, `ulimit -f`) is too small to record the login: raise it")]
+    #[error(
+        "the limit on file sizes (RLIMIT_FSIZE, `ulimit -f`) is too small to record the login: raise it"
+    )]
     FileSizeLimit,
     /// The clock cannot be used.
     #[error(transparent)]
@@ -116,8 +118,13 @@ pub enum StoreError {
     /// A decision could not be made.
     #[error(transparent)]
     Decision(#[from] crate::backup_codes::BackupCodeError),
+    /// A store returned without asking for a decision.
+    #[error("the store made no decision: this is a fault in Nightlatch, please report it")]
+    Undecided,
     /// What was to be written is larger than its place: a limit was not kept.
-    #[error("the state takes {bytes} bytes, more than a slot holds: this is a fault in Nightlatch, please report it")]
+    #[error(
+        "the state takes {bytes} bytes, more than a slot holds: this is a fault in Nightlatch, please report it"
+    )]
     StateTooLarge {
         /// How many bytes.
         bytes: usize,

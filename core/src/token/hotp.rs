@@ -52,7 +52,8 @@ mod tests {
         let secret = Secret::from_bytes(b"12345678901234567890".to_vec().into()).unwrap();
         let hotp = Hotp::new(&secret, Algorithm::Sha1, Digits::SIX);
         let codes = [
-            "755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489",
+            "755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583",
+            "399871", "520489",
         ];
         for (counter, code) in (0..).zip(codes) {
             assert_eq!(*hotp.code(counter), code, "counter {counter}");

@@ -293,7 +293,9 @@ mod tests {
         Token {
             id: Id::from_bytes([0; 16]),
             label: Label::parse("phone").unwrap(),
-            kind: Kind::Totp { period: Period::THIRTY },
+            kind: Kind::Totp {
+                period: Period::THIRTY,
+            },
             secret: Secret::from_bytes(digits.copied().collect::<Vec<u8>>().into()).unwrap(),
             algorithm,
             digits: Digits::try_from(8).unwrap(),
@@ -303,12 +305,18 @@ mod tests {
     #[test]
     fn the_codes_of_rfc_6238_appendix_b_come_out() {
         for (time, codes) in VECTORS {
-            for (algorithm, code) in [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512].into_iter().zip(codes) {
+            for (algorithm, code) in [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512]
+                .into_iter()
+                .zip(codes)
+            {
                 let token = token(algorithm);
                 let step = token.step_at(Time::from_unix(time));
                 assert_eq!(*token.code_at(step), code, "{algorithm:?} at {time}");
                 let typed = OneTimeCode::parse(code).unwrap();
-                assert_eq!(token.matching_steps(&typed, step.minus(1), step.plus(1)), [step]);
+                assert_eq!(
+                    token.matching_steps(&typed, step.minus(1), step.plus(1)),
+                    [step]
+                );
             }
         }
     }
@@ -325,7 +333,10 @@ mod tests {
         let token = token(Algorithm::Sha1);
         for step in [Step(0), Step(u64::MAX)] {
             let code = OneTimeCode::parse(&token.code_at(step)).unwrap();
-            assert_eq!(token.matching_steps(&code, step.minus(1), step.plus(1)), [step]);
+            assert_eq!(
+                token.matching_steps(&code, step.minus(1), step.plus(1)),
+                [step]
+            );
         }
     }
 

@@ -38,7 +38,9 @@ impl Secret {
                 .filter(|letter| !matches!(letter, ' ' | '-'))
                 .map(|letter| letter.to_ascii_uppercase()),
         );
-        let bytes = BASE32_NOPAD.decode(plain.as_bytes()).map_err(|_| BadSecret::Base32)?;
+        let bytes = BASE32_NOPAD
+            .decode(plain.as_bytes())
+            .map_err(|_| BadSecret::Base32)?;
         Self::from_bytes(Zeroizing::new(bytes))
     }
 
@@ -80,7 +82,11 @@ mod tests {
 
     #[test]
     fn a_new_secret_has_at_least_160_bits_and_is_new() {
-        for (algorithm, characters) in [(Algorithm::Sha1, 32), (Algorithm::Sha256, 52), (Algorithm::Sha512, 103)] {
+        for (algorithm, characters) in [
+            (Algorithm::Sha1, 32),
+            (Algorithm::Sha256, 52),
+            (Algorithm::Sha512, 103),
+        ] {
             let first = Secret::generate(algorithm).unwrap().to_base32();
             assert_eq!(first.len(), characters);
             assert_ne!(first, Secret::generate(algorithm).unwrap().to_base32());
@@ -96,10 +102,20 @@ mod tests {
     #[test]
     fn what_is_not_a_secret_is_refused() {
         assert_eq!(Secret::from_base32("").unwrap_err(), BadSecret::Length);
-        assert_eq!(Secret::from_base32("GEZDGNBV").unwrap_err(), BadSecret::Length);
-        assert_eq!(Secret::from_base32(&"A".repeat(208)).unwrap_err(), BadSecret::Length);
+        assert_eq!(
+            Secret::from_base32("GEZDGNBV").unwrap_err(),
+            BadSecret::Length
+        );
+        assert_eq!(
+            Secret::from_base32(&"A".repeat(208)).unwrap_err(),
+            BadSecret::Length
+        );
         for text in ["GEZDGNBV1", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJ", "é", "A=A"] {
-            assert_eq!(Secret::from_base32(text).unwrap_err(), BadSecret::Base32, "{text}");
+            assert_eq!(
+                Secret::from_base32(text).unwrap_err(),
+                BadSecret::Base32,
+                "{text}"
+            );
         }
     }
 

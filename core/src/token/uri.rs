@@ -30,7 +30,11 @@ pub fn otpauth_uri(token: &Token, issuer: &str, account: &str) -> Zeroizing<Stri
 }
 
 /// All but the unreserved characters of RFC 3986, 2.3.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 #[cfg(test)]
 mod tests {
@@ -43,7 +47,9 @@ mod tests {
         let token = Token {
             id: Id::from_bytes([0; 16]),
             label: Label::parse("phone").unwrap(),
-            kind: Kind::Totp { period: Period::THIRTY },
+            kind: Kind::Totp {
+                period: Period::THIRTY,
+            },
             secret: Secret::from_bytes(b"12345678901234567890".to_vec().into()).unwrap(),
             algorithm: Algorithm::Sha1,
             digits: Digits::SIX,

@@ -1,0 +1,386 @@
+//! What happened, as a closed list of events with one rendering: a line of `key=value` that no name can forge.
+//!
+//! The events, their keys and their reasons are documented in docs/events.md and stay stable: people write alerts and
+//! fail2ban filters on them.
+
+use std::fmt::{self, Write as _};
+
+use crate::check::{Accepted, Factor, Fault, Refusal};
+
+/// Where events go. An event that cannot be kept never changes what happens.
+pub trait Audit {
+    /// Keeps an event.
+    fn note(&self, event: &Event<'_>);
+}
+
+/// Something that an administrator may want to know.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A second factor opened the door.
+    Accepted(Origin<'a>, &'a Accepted),
+    /// An answer was refused.
+    Rejected(Origin<'a>, &'a Refusal),
+    /// It could not be told whether an answer was good.
+    Unavailable(Origin<'a>, &'a Fault),
+    /// Nobody was asked, since the policy says so.
+    Exempt(Origin<'a>),
+    /// The configuration or the module's arguments are wrong; everybody is refused.
+    Misconfigured {
+        /// The PAM service.
+        service: &'a str,
+        /// What is wrong and what mends it.
+        problem: &'a str,
+    },
+    /// The application's conversation failed.
+    ConversationFailed(Origin<'a>),
+    /// Something that cannot happen did; the login was refused.
+    Panicked {
+        /// The PAM service.
+        service: &'a str,
+    },
+    /// Somebody was enrolled.
+    Enrolled {
+        /// Who.
+        user: &'a str,
+        /// By whom.
+        by: &'a str,
+        /// The token's label.
+        label: &'a str,
+        /// The token's kind.
+        kind: &'a str,
+        /// Whether an enrollment was replaced.
+        replaced: bool,
+        /// Whether the person proved that the authenticator has the secret.
+        proved: bool,
+    },
+    /// Somebody has new backup codes; the old ones ended.
+    CodesRenewed {
+        /// Who.
+        user: &'a str,
+        /// By whom.
+        by: &'a str,
+        /// How many.
+        count: usize,
+    },
+    /// A token was taken away.
+    TokenRemoved {
+        /// Whose.
+        user: &'a str,
+        /// By whom.
+        by: &'a str,
+        /// The token's label.
+        label: &'a str,
+    },
+    /// An enrollment was taken away.
+    EnrollmentRemoved {
+        /// Whose.
+        user: &'a str,
+        /// By whom.
+        by: &'a str,
+    },
+    /// Locks were opened, or a record was mended.
+    Unlocked {
+        /// Whose.
+        user: &'a str,
+        /// By whom.
+        by: &'a str,
+        /// What was mended.
+        mended: &'a str,
+    },
+}
+
+/// Whose login it is, and where it comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The name, canonical where the account exists.
+    pub user: &'a str,
+    /// The PAM service.
+    pub service: &'a str,
+    /// The remote host as the application gave it, believed or not.
+    pub rhost: Option<&'a str>,
+}
+
+/// How much an event matters, by syslog's scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Something is broken and keeps people out.
+    Error,
+    /// Somebody should look.
+    Warning,
+    /// A change, or a refusal.
+    Notice,
+    /// The ordinary course of things.
+    Info,
+}
+
+impl Event<'_> {
+    /// How much it matters.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::Unavailable(..) | Self::Misconfigured { .. } | Self::Panicked { .. } => {
+                Severity::Error
+            }
+            Self::Rejected(
+                _,
+                Refusal::OtherUid
+                | Refusal::Disabled
+                | Refusal::ShareUsedUp
+                | Refusal::BackupCodesWait,
+            ) => Severity::Warning,
+            Self::Accepted(..) | Self::Exempt(..) => Severity::Info,
+            Self::Rejected(..)
+            | Self::ConversationFailed(..)
+            | Self::Enrolled { .. }
+            | Self::CodesRenewed { .. }
+            | Self::TokenRemoved { .. }
+            | Self::EnrollmentRemoved { .. }
+            | Self::Unlocked { .. } => Severity::Notice,
+        }
+    }
+
+    /// The line for the log, without a newline.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut line = Line(String::with_capacity(160));
+        match self {
+            Self::Accepted(origin, accepted) => {
+                line.word("event", "accepted").origin(origin);
+                match &accepted.factor {
+                    Factor::Token(label) => line.quoted("token", label.as_str()),
+                    Factor::BackupCode { left } => {
+                        line.word("factor", "backup-code").word("left", left)
+                    }
+                };
+                if accepted.wrong.count > 0 {
+                    line.word("wrong_since_last", accepted.wrong.count);
+                }
+            }
+            Self::Rejected(origin, refusal) => {
+                line.word("event", "rejected")
+                    .word("reason", reason(refusal))
+                    .origin(origin);
+                match refusal {
+                    Refusal::Wrong {
+                        locked_for: seconds @ 1..,
+                    } => {
+                        line.word("locked_for", seconds);
+                    }
+                    Refusal::Locked { remaining } => {
+                        line.word("locked_for", remaining);
+                    }
+                    _ => {}
+                }
+            }
+            Self::Unavailable(origin, fault) => {
+                line.word("event", "unavailable")
+                    .origin(origin)
+                    .quoted("problem", &fault.to_string());
+            }
+            Self::Exempt(origin) => {
+                line.word("event", "exempt")
+                    .word("reason", "not-enrolled")
+                    .origin(origin);
+            }
+            Self::Misconfigured { service, problem } => {
+                line.word("event", "misconfigured")
+                    .quoted("service", service)
+                    .quoted("problem", problem);
+            }
+            Self::ConversationFailed(origin) => {
+                line.word("event", "conversation-failed").origin(origin);
+            }
+            Self::Panicked { service } => {
+                line.word("event", "panicked")
+                    .quoted("service", service)
+                    .quoted(
+                        "problem",
+                        "a fault in Nightlatch; the login was refused. Please report it",
+                    );
+            }
+            Self::Enrolled {
+                user,
+                by,
+                label,
+                kind,
+                replaced,
+                proved,
+            } => {
+                line.change("enrolled", user, by)
+                    .quoted("token", label)
+                    .word("kind", kind);
+                line.word("replaced", replaced).word("proved", proved);
+            }
+            Self::CodesRenewed { user, by, count } => {
+                line.change("codes-renewed", user, by).word("count", count);
+            }
+            Self::TokenRemoved { user, by, label } => {
+                line.change("token-removed", user, by)
+                    .quoted("token", label);
+            }
+            Self::EnrollmentRemoved { user, by } => {
+                line.change("enrollment-removed", user, by);
+            }
+            Self::Unlocked { user, by, mended } => {
+                line.change("unlocked", user, by).word("mended", mended);
+            }
+        }
+        line.0
+    }
+}
+
+/// The word for a refusal.
+fn reason(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Wrong { .. } => "wrong",
+        Refusal::Replayed { .. } => "replayed",
+        Refusal::Locked { .. } => "locked",
+        Refusal::ShareUsedUp => "share-used-up",
+        Refusal::Disabled => "disabled",
+        Refusal::BackupCodesWait => "backup-codes-wait",
+        Refusal::NotEnrolled => "not-enrolled",
+        Refusal::OtherUid => "other-uid",
+        Refusal::UnknownUser => "unknown-user",
+        Refusal::NotACode(_) => "not-a-code",
+        Refusal::Repeated => "repeated",
+    }
+}
+
+/// A line being written. Writing to a String cannot fail.
+struct Line(String);
+
+impl Line {
+    /// A value of ours: a word or a number.
+    fn word(&mut self, key: &str, value: impl fmt::Display) -> &mut Self {
+        self.key(key);
+        let _ = write!(self.0, "{value}");
+        self
+    }
+
+    /// A value of somebody else's: quoted, and cut where it is absurdly long.
+    fn quoted(&mut self, key: &str, value: &str) -> &mut Self {
+        self.key(key);
+        self.0.push('"');
+        for (index, c) in value.chars().enumerate() {
+            if index == LONGEST_VALUE {
+                self.0.push_str("...");
+                break;
+            }
+            match c {
+                '"' | '\\' => self.0.extend(['\\', c]),
+                ' '..='~' => self.0.push(c),
+                // Letters of other scripts too: some of them turn text around or look like others.
+                _ => self.0.extend(c.escape_unicode()),
+            }
+        }
+        self.0.push('"');
+        self
+    }
+
+    fn origin(&mut self, origin: &Origin<'_>) -> &mut Self {
+        self.quoted("user", origin.user)
+            .quoted("service", origin.service);
+        if let Some(rhost) = origin.rhost {
+            self.quoted("rhost", rhost);
+        }
+        self
+    }
+
+    fn change(&mut self, event: &str, user: &str, by: &str) -> &mut Self {
+        self.word("event", event)
+            .quoted("user", user)
+            .quoted("by", by)
+    }
+
+    fn key(&mut self, key: &str) {
+        if !self.0.is_empty() {
+            self.0.push(' ');
+        }
+        self.0.push_str(key);
+        self.0.push('=');
+    }
+}
+
+/// How many characters of somebody else's value are written.
+const LONGEST_VALUE: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::WrongCodes;
+    use crate::token::Label;
+    use proptest::prelude::*;
+
+    fn origin<'a>(user: &'a str, rhost: Option<&'a str>) -> Origin<'a> {
+        Origin {
+            user,
+            service: "sshd",
+            rhost,
+        }
+    }
+
+    #[test]
+    fn events_are_rendered_as_documented() {
+        let replayed = Refusal::Replayed { next_in: Some(3) };
+        let phone = Accepted {
+            factor: Factor::Token(Label::parse("phone").unwrap()),
+            wrong: WrongCodes::default(),
+        };
+        let backup = Accepted {
+            factor: Factor::BackupCode { left: 7 },
+            wrong: WrongCodes {
+                count: 4,
+                from: Vec::new(),
+            },
+        };
+        for (event, line) in [
+            (
+                Event::Rejected(origin("alice", Some("192.0.2.7")), &replayed),
+                r#"event=rejected reason=replayed user="alice" service="sshd" rhost="192.0.2.7""#,
+            ),
+            (
+                Event::Rejected(origin("alice", None), &Refusal::Wrong { locked_for: 30 }),
+                r#"event=rejected reason=wrong user="alice" service="sshd" locked_for=30"#,
+            ),
+            (
+                Event::Accepted(origin("alice", None), &phone),
+                r#"event=accepted user="alice" service="sshd" token="phone""#,
+            ),
+            (
+                Event::Accepted(origin("alice", None), &backup),
+                r#"event=accepted user="alice" service="sshd" factor=backup-code left=7 wrong_since_last=4"#,
+            ),
+            (
+                Event::Enrolled {
+                    user: "alice",
+                    by: "root",
+                    label: "phone",
+                    kind: "totp",
+                    replaced: false,
+                    proved: true,
+                },
+                r#"event=enrolled user="alice" by="root" token="phone" kind=totp replaced=false proved=true"#,
+            ),
+        ] {
+            assert_eq!(event.render(), line);
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_line() {
+        let forged = "x\" rhost=\"10.0.0.1\nevent=accepted user=\"root\u{202e}é";
+        assert_eq!(
+            Event::Exempt(origin(forged, None)).render(),
+            r#"event=exempt reason=not-enrolled user="x\" rhost=\"10.0.0.1\u{a}event=accepted user=\"root\u{202e}\u{e9}" service="sshd""#
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_is_one_line_of_printable_ascii(user in "\\PC*|(?s:.)*", rhost in "(?s:.){0,300}") {
+            let line = Event::Exempt(origin(&user, Some(&rhost))).render();
+            prop_assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+        }
+    }
+}

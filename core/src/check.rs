@@ -1,0 +1,382 @@
+//! The one place that decides whether a try is good: a pure function of a record, a try and the time.
+//!
+//! It reads nothing, writes nothing and hashes nothing; where it needs the Argon2id digest of an answer, it says so and
+//! is asked again. What it returns beside the verdict is the state to be made durable *before* anybody is told.
+
+use crate::answer::{Answer, BadAnswer, OneTimeCode};
+use crate::backup_codes::{BackupCodes, Cost, Digest, Salt};
+use crate::enrollment::Enrollment;
+use crate::place::Place;
+use crate::state::{Integrity, SpentCodes, State, TokenState, WrongCodes};
+use crate::store::Record;
+use crate::throttle::{Gate, Throttle};
+use crate::time::Time;
+use crate::token::{Label, Step, Token};
+
+/// One answer of one person from one place.
+#[derive(Clone, Copy, Debug)]
+pub struct Try<'a> {
+    /// The uid that the account has now.
+    pub uid: u32,
+    /// Where the answer comes from.
+    pub place: Place,
+    /// What was answered.
+    pub answer: &'a Answer,
+    /// Its digest, once [`Decision::NeedsDigest`] asked for it.
+    pub digest: Option<&'a SaltedDigest>,
+    /// What the administrator allows.
+    pub rules: &'a Rules,
+}
+
+/// A digest and what it was made with.
+#[derive(Clone, Debug)]
+pub struct SaltedDigest {
+    /// The salt.
+    pub salt: Salt,
+    /// The cost.
+    pub cost: Cost,
+    /// The digest.
+    pub digest: Digest,
+}
+
+/// What the administrator allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// How many steps before and after the current one are accepted (RFC 6238, 5.2).
+    pub window: u64,
+    /// How many steps a last step may lie ahead before the clock is held to be wrong.
+    pub resync_window: u64,
+    /// What failures cost.
+    pub throttle: Throttle,
+}
+
+/// What [`check`] decides.
+#[derive(Debug)]
+pub enum Decision {
+    /// The verdict, and the state to write before it is given.
+    Answer(Verdict, Option<State>),
+    /// Ask again with the answer's digest under this salt and cost.
+    NeedsDigest(Salt, Cost),
+}
+
+/// How a login ends, or what came of one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The door opens.
+    Accepted(Accepted),
+    /// It does not.
+    Refused(Refusal),
+    /// It cannot be told, so it does not.
+    Unavailable(Fault),
+    /// No second factor is asked for: the administrator's policy says so.
+    Exempt,
+}
+
+/// What opened the door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Token or backup code.
+    pub factor: Factor,
+    /// Wrong codes since the last success: somebody else may have the password.
+    pub wrong: WrongCodes,
+}
+
+/// A second factor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Factor {
+    /// A token's code.
+    Token(Label),
+    /// A backup code.
+    BackupCode {
+        /// How many are left.
+        left: usize,
+    },
+}
+
+/// Why an answer is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No code of theirs.
+    Wrong {
+        /// For how many seconds this place is locked now.
+        locked_for: u64,
+    },
+    /// A code that was used already. Not charged: it teaches nobody anything.
+    Replayed {
+        /// Seconds until a new code comes; `None` for a backup code.
+        next_in: Option<u64>,
+    },
+    /// Not evaluated: this place is locked.
+    Locked {
+        /// Seconds until the lock ends.
+        remaining: u64,
+    },
+    /// Not evaluated: this place's share of the hard limit is used up.
+    ShareUsedUp,
+    /// Not evaluated: the hard limit is used up.
+    Disabled,
+    /// A right backup code, but the state may be too old to know whether it was spent.
+    BackupCodesWait,
+    /// Nothing is enrolled.
+    NotEnrolled,
+    /// What is enrolled belongs to an account of another uid.
+    OtherUid,
+    /// There is no such account.
+    UnknownUser,
+    /// Not evaluated: it has no code's shape.
+    NotACode(BadAnswer),
+    /// Not evaluated: the same as the answer before.
+    Repeated,
+}
+
+/// Why it cannot be told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Nothing can be read beside the enrollment.
+    #[error(
+        "the record of past logins cannot be read or does not belong to the enrollment; run: nightlatch unlock USER --fresh-state"
+    )]
+    StateLost,
+    /// A code was used that lies in the future.
+    #[error(
+        "a code was used that lies in the future: set the clock right, then run: nightlatch unlock USER --clock"
+    )]
+    Clock,
+    /// The store, the lock, the clock or the memory for Argon2id.
+    #[error("{0}")]
+    Store(String),
+}
+
+/// Decides about one try.
+#[must_use]
+pub fn check(record: &Record, attempt: &Try<'_>, now: Time) -> Decision {
+    let Some(enrollment) = &record.enrollment else {
+        return refuse_after_the_same_work(attempt, Refusal::NotEnrolled);
+    };
+    if enrollment.uid != attempt.uid {
+        return refuse_after_the_same_work(attempt, Refusal::OtherUid);
+    }
+    let Settled {
+        mut state,
+        must_write,
+    } = match settle(record, enrollment, attempt.rules, now) {
+        Ok(settled) => settled,
+        Err(fault) => return Decision::Answer(Verdict::Unavailable(fault), None),
+    };
+    let throttle = &attempt.rules.throttle;
+    let refusal = match throttle.gate(&state, attempt.place, now) {
+        Gate::Locked { remaining } => Some(Refusal::Locked { remaining }),
+        Gate::ShareUsedUp => Some(Refusal::ShareUsedUp),
+        Gate::Disabled => Some(Refusal::Disabled),
+        Gate::Open => None,
+    };
+    if let Some(refusal) = refusal {
+        return Decision::Answer(Verdict::Refused(refusal), must_write.then_some(state));
+    }
+    let finding = match attempt.answer {
+        Answer::Code(code) => find_step(enrollment, &state, code, attempt.rules, now),
+        Answer::BackupCode(_) => {
+            let set = enrollment.backup_codes.as_ref();
+            let (salt, cost) = set.map_or(NO_SET, |set| (set.salt, set.cost));
+            match attempt.digest {
+                Some(made) if made.salt == salt && made.cost == cost => {
+                    find_backup_code(set, &state, &made.digest)
+                }
+                _ => return Decision::NeedsDigest(salt, cost),
+            }
+        }
+    };
+    match finding {
+        Finding::Fresh { factor, spend } => {
+            spend.note_in(&mut state);
+            let wrong = std::mem::take(&mut state.wrong);
+            state.note_success(attempt.place, now);
+            Decision::Answer(Verdict::Accepted(Accepted { factor, wrong }), Some(state))
+        }
+        Finding::Used(refusal) => {
+            Decision::Answer(Verdict::Refused(refusal), must_write.then_some(state))
+        }
+        Finding::Miss => {
+            throttle.charge(&mut state, attempt.place, now);
+            let locked_for = match throttle.gate(&state, attempt.place, now) {
+                Gate::Locked { remaining } => remaining,
+                Gate::Open | Gate::ShareUsedUp | Gate::Disabled => 0,
+            };
+            Decision::Answer(Verdict::Refused(Refusal::Wrong { locked_for }), Some(state))
+        }
+    }
+}
+
+/// A state brought up to date.
+struct Settled {
+    state: State,
+    /// Whether it must be written even if nothing else comes of the try.
+    must_write: bool,
+}
+
+/// Brings a state up to date with the enrollment, the clock and the doubts about its file.
+fn settle(
+    record: &Record,
+    enrollment: &Enrollment,
+    rules: &Rules,
+    now: Time,
+) -> Result<Settled, Fault> {
+    let mut state = record.state.clone();
+    // What belongs to an enrollment or a set that was replaced means nothing any more.
+    state
+        .tokens
+        .retain(|known| enrollment.tokens.iter().any(|token| token.id == known.id));
+    state.spent.retain(|spent| {
+        enrollment
+            .backup_codes
+            .as_ref()
+            .is_some_and(|set| set.id == spent.set)
+    });
+    if state.integrity == Integrity::Lost || state.tokens.len() != enrollment.tokens.len() {
+        return Err(Fault::StateLost);
+    }
+    for token in &enrollment.tokens {
+        let latest = token.step_at(now).plus(rules.resync_window);
+        if last_step(&state, token).is_some_and(|last| last > latest) {
+            return Err(Fault::Clock);
+        }
+    }
+    let mut must_write = state.settle_places(now);
+    let doubtful = state.integrity != Integrity::Whole;
+    if doubtful {
+        burn_steps(&mut state, enrollment, rules.window, now);
+        // A copied state may come from before a backup code was spent.
+        state.backup_codes_wait |= state.integrity == Integrity::Copied;
+        must_write = true;
+    }
+    Ok(Settled { state, must_write })
+}
+
+/// Lets every step that would be accepted now count as used.
+pub(crate) fn burn_steps(state: &mut State, enrollment: &Enrollment, window: u64, now: Time) {
+    for token in &enrollment.tokens {
+        let burned = token.step_at(now).plus(window);
+        if let Some(known) = state.tokens.iter_mut().find(|known| known.id == token.id) {
+            known.last_step = known.last_step.max(Some(burned));
+        }
+    }
+}
+
+/// What a code turned out to be.
+enum Finding {
+    /// One of theirs that was never used.
+    Fresh { factor: Factor, spend: Spend },
+    /// One of theirs that cannot be used (again).
+    Used(Refusal),
+    /// None of theirs.
+    Miss,
+}
+
+/// What is used up by a success.
+enum Spend {
+    Step(TokenState),
+    BackupCode { set: crate::id::Id, number: u8 },
+}
+
+impl Spend {
+    fn note_in(&self, state: &mut State) {
+        match *self {
+            Self::Step(used) => {
+                if let Some(known) = state.tokens.iter_mut().find(|known| known.id == used.id) {
+                    *known = used;
+                }
+            }
+            Self::BackupCode { set, number } => {
+                let bit = 1 << number;
+                match state.spent.iter_mut().find(|spent| spent.set == set) {
+                    Some(spent) => spent.codes |= bit,
+                    None => state.spent.push(SpentCodes { set, codes: bit }),
+                }
+            }
+        }
+    }
+}
+
+/// Looks a code up in the window of every token. All of them are tried, so that a miss counts once.
+fn find_step(
+    enrollment: &Enrollment,
+    state: &State,
+    code: &OneTimeCode,
+    rules: &Rules,
+    now: Time,
+) -> Finding {
+    let mut finding = Finding::Miss;
+    for token in &enrollment.tokens {
+        let current = token.step_at(now);
+        let last = last_step(state, token);
+        // If the digits fit several steps, the latest is taken: with an earlier one they would open the door twice.
+        let steps = token.matching_steps(
+            code,
+            current.minus(rules.window),
+            current.plus(rules.window),
+        );
+        let Some(&latest) = steps.last() else {
+            continue;
+        };
+        if last < Some(latest) {
+            return Finding::Fresh {
+                factor: Factor::Token(token.label.clone()),
+                spend: Spend::Step(TokenState {
+                    id: token.id,
+                    last_step: Some(latest),
+                }),
+            };
+        }
+        let next = token.start_of(last.max(Some(current)).unwrap_or(current).plus(1));
+        finding = Finding::Used(Refusal::Replayed {
+            next_in: Some(next.since(now)),
+        });
+    }
+    finding
+}
+
+fn find_backup_code(set: Option<&BackupCodes>, state: &State, digest: &Digest) -> Finding {
+    let Some((set, number)) = set.and_then(|set| set.position(digest).map(|number| (set, number)))
+    else {
+        return Finding::Miss;
+    };
+    let spent = state.spent.iter().find(|spent| spent.set == set.id);
+    if spent.is_some_and(|spent| spent.holds(number)) {
+        return Finding::Used(Refusal::Replayed { next_in: None });
+    }
+    if state.backup_codes_wait {
+        return Finding::Used(Refusal::BackupCodesWait);
+    }
+    let used = 1 + spent.map_or(0, |spent| spent.count() as usize);
+    Finding::Fresh {
+        factor: Factor::BackupCode {
+            left: set.digests.len().saturating_sub(used),
+        },
+        spend: Spend::BackupCode {
+            set: set.id,
+            number,
+        },
+    }
+}
+
+/// Where there is nothing to compare with, an answer costs what it costs elsewhere: else the time would tell who is enrolled.
+fn refuse_after_the_same_work(attempt: &Try<'_>, refusal: Refusal) -> Decision {
+    match (attempt.answer, attempt.digest) {
+        (Answer::BackupCode(_), None) => Decision::NeedsDigest(NO_SET.0, NO_SET.1),
+        _ => Decision::Answer(Verdict::Refused(refusal), None),
+    }
+}
+
+fn last_step(state: &State, token: &Token) -> Option<Step> {
+    state
+        .tokens
+        .iter()
+        .find(|known| known.id == token.id)
+        .and_then(|known| known.last_step)
+}
+
+/// What an answer is hashed with where there is no set.
+const NO_SET: (Salt, Cost) = (Salt::from_bytes([0; 16]), Cost::DEFAULT);
+
+#[cfg(test)]
+mod tests;

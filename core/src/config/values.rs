@@ -1,0 +1,227 @@
+//! Values that a configuration can hold: each type is its own range, and its error says what is allowed.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A number from `MIN` to `MAX`: of steps, of prompts, of failures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Steps<const MIN: u32, const MAX: u32>(u32);
+
+impl<const MIN: u32, const MAX: u32> Steps<MIN, MAX> {
+    /// A number that is known to be in range; one that is not does not compile.
+    #[must_use]
+    pub const fn of<const NUMBER: u32>() -> Self {
+        const { assert!(NUMBER >= MIN && NUMBER <= MAX) };
+        Self(NUMBER)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0 as u64
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get_u32(self) -> u32 {
+        self.0
+    }
+}
+
+impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Steps<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = i64::deserialize(deserializer)?;
+        match u32::try_from(number) {
+            Ok(number) if (MIN..=MAX).contains(&number) => Ok(Self(number)),
+            _ => Err(de::Error::custom(format_args!(
+                "the number must be {MIN} to {MAX}"
+            ))),
+        }
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> Serialize for Steps<MIN, MAX> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// A duration from nothing to `MOST` seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NotNegative<const MOST: u64>(Duration);
+
+impl<const MOST: u64> NotNegative<MOST> {
+    pub(super) const fn of(duration: Duration) -> Self {
+        Self(duration)
+    }
+
+    /// The duration.
+    #[must_use]
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl<'de, const MOST: u64> Deserialize<'de> for NotNegative<MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        in_range(deserializer, Duration::ZERO, Duration::from_secs(MOST))?
+            .map(Self)
+            .ok_or_else(|| de::Error::custom(format_args!("the duration must be 0s to {MOST}s")))
+    }
+}
+
+impl<const MOST: u64> Serialize for NotNegative<MOST> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        write(self.0, serializer)
+    }
+}
+
+/// How long a lock lasts: a second to a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lock(Duration);
+
+impl Lock {
+    pub(super) const fn of(duration: Duration) -> Self {
+        Self(duration)
+    }
+
+    /// Its length in seconds.
+    #[must_use]
+    pub const fn seconds(self) -> u64 {
+        self.0.as_secs()
+    }
+}
+
+impl<'de> Deserialize<'de> for Lock {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        in_range(
+            deserializer,
+            Duration::from_secs(1),
+            Duration::from_secs(24 * 60 * 60),
+        )?
+        .map(Self)
+        .ok_or_else(|| de::Error::custom("a lock lasts 1s to 1d"))
+    }
+}
+
+impl Serialize for Lock {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        write(self.0, serializer)
+    }
+}
+
+/// The name that authenticators show above a code: 1 to 64 bytes, no colon (it ends the issuer in a URI) and no control characters.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Issuer(String);
+
+impl Issuer {
+    /// Takes a name.
+    pub fn parse(text: &str) -> Result<Self, BadName> {
+        if text.is_empty() || text.len() > 64 || text.chars().any(|c| c.is_control() || c == ':') {
+            return Err(BadName::Issuer);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Issuer {
+    type Error = BadName;
+
+    fn try_from(text: String) -> Result<Self, BadName> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Issuer> for String {
+    fn from(issuer: Issuer) -> Self {
+        issuer.0
+    }
+}
+
+/// The name of a PAM service: that of a file in /etc/pam.d.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ServiceName(String);
+
+impl ServiceName {
+    pub(super) fn known(name: &'static str) -> Self {
+        Self(name.to_owned())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ServiceName {
+    type Error = BadName;
+
+    fn try_from(text: String) -> Result<Self, BadName> {
+        let is_name =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+');
+        if text.is_empty() || text.len() > 64 || !text.chars().all(is_name) {
+            return Err(BadName::Service);
+        }
+        Ok(Self(text))
+    }
+}
+
+impl From<ServiceName> for String {
+    fn from(name: ServiceName) -> Self {
+        name.0
+    }
+}
+
+/// A name that cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadName {
+    /// Not an issuer.
+    #[error("an issuer has 1 to 64 bytes, no colon and no control characters")]
+    Issuer,
+    /// Not a service.
+    #[error("a service is named like its file in /etc/pam.d, for example \"sshd\"")]
+    Service,
+}
+
+/// A duration as people write it: `"30s"`, `"15min"`, `"1h 30min"`. `None` where it is out of range.
+fn in_range<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    least: Duration,
+    most: Duration,
+) -> Result<Option<Duration>, D::Error> {
+    struct Text;
+    impl de::Visitor<'_> for Text {
+        type Value = SignedDuration;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a duration such as \"30s\" or \"15min\"")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<SignedDuration, E> {
+            text.parse()
+                .map_err(|_| E::custom("not a duration such as \"30s\" or \"15min\""))
+        }
+    }
+    let duration = deserializer.deserialize_str(Text)?;
+    Ok(Duration::try_from(duration)
+        .ok()
+        .filter(|duration| (least..=most).contains(duration)))
+}
+
+fn write<S: Serializer>(duration: Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    // No duration here is longer than a day.
+    let signed = SignedDuration::try_from(duration).unwrap_or_default();
+    serializer.collect_str(&format_args!("{signed:#}"))
+}

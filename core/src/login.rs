@@ -1,0 +1,295 @@
+//! The conversation of a login: a question, answers, a verdict.
+//!
+//! [`Login`] is what the module, the command's `check` and the tests drive. It holds nothing while somebody types, and
+//! makes one transaction of each answer that has a code's shape. [`Conversation`] is the same for whoever drives it, so
+//! that a caller that may not read the store can be given one that asks elsewhere.
+
+use std::time::Duration;
+
+use crate::account::{Account, UserName};
+use crate::answer::{Answer, BadAnswer};
+use crate::audit::{Audit, Event, Origin};
+use crate::check::{Fault, Refusal, Rules, Verdict};
+use crate::config::{Config, Mode};
+use crate::messages;
+use crate::place::Place;
+use crate::store::{Record, Store, StoreError};
+use crate::time::Clock;
+use crate::transaction::{self, Attempt, Transaction as _};
+
+/// What a login reaches of the world.
+#[derive(Clone, Copy)]
+pub struct World<'w> {
+    /// The records.
+    pub store: &'w dyn Store,
+    /// The time.
+    pub clock: &'w dyn Clock,
+    /// The log.
+    pub audit: &'w dyn Audit,
+}
+
+/// Who wants to come in, and from where.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Whose code is asked for.
+    pub subject: Subject,
+    /// The PAM service.
+    pub service: String,
+    /// The remote host as the application gave it.
+    pub rhost: Option<String>,
+    /// The real uid of the process that asks.
+    pub real_uid: u32,
+    /// The question, where it is not to be [`messages::PROMPT`].
+    pub prompt: Option<String>,
+    /// Whether the answer is seen while it is typed.
+    pub echo: Echo,
+}
+
+/// Whose code is asked for.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// An account that exists.
+    Known(Account),
+    /// A name that leads to no account. It is asked like everybody, and refused.
+    Unknown(String),
+}
+
+impl Subject {
+    fn name(&self) -> &str {
+        match self {
+            Self::Known(account) => account.name.as_str(),
+            Self::Unknown(name) => name,
+        }
+    }
+}
+
+/// One turn of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What to tell the person.
+    pub say: Vec<String>,
+    /// What comes then.
+    pub then: Then,
+}
+
+/// What comes after a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// A question.
+    Ask(Prompt),
+    /// The end.
+    Done(Verdict),
+}
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// Its text, with what has to be said before it.
+    pub text: String,
+    /// Whether the answer is seen while it is typed.
+    pub echo: Echo,
+}
+
+/// Whether an answer is seen while it is typed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Echo {
+    /// It is not.
+    #[default]
+    Off,
+    /// It is.
+    On,
+}
+
+/// A login as whoever drives it sees it.
+pub trait Conversation {
+    /// Begins. Called once.
+    fn start(&mut self) -> Step;
+
+    /// Takes the answer to the last question.
+    fn answer(&mut self, answer: Result<Answer, BadAnswer>) -> Step;
+}
+
+/// A login against a store that this process can read.
+pub struct Login<'w> {
+    world: World<'w>,
+    request: Request,
+    rules: Rules,
+    place: Place,
+    mode: Mode,
+    login: crate::config::LoginConfig,
+    longest_lock: Duration,
+    questions_left: u64,
+    previous: Option<Answer>,
+}
+
+impl<'w> Login<'w> {
+    /// A login of `request` under `config`.
+    #[must_use]
+    pub fn new(world: World<'w>, config: &Config, request: Request) -> Self {
+        let rules = config.rules();
+        Self {
+            world,
+            place: config.place(&request.service, request.rhost.as_deref(), request.real_uid),
+            rules,
+            mode: config.enrollment.mode,
+            login: config.login.clone(),
+            longest_lock: Duration::from_secs(rules.throttle.longest_lock),
+            questions_left: config.login.prompts.get(),
+            previous: None,
+            request,
+        }
+    }
+
+    /// Whether the person is asked at all. Where a second factor is required everybody is, enrolled or not, so that the
+    /// question tells nothing; an error there comes after the answer.
+    fn verdict_without_asking(&self) -> Option<Verdict> {
+        match (self.mode, &self.request.subject) {
+            (Mode::Required, _) => None,
+            (Mode::Optional, Subject::Unknown(_)) => Some(Verdict::Refused(Refusal::UnknownUser)),
+            (Mode::Optional, Subject::Known(account)) => match self.world.store.look(&account.name)
+            {
+                Ok(Record {
+                    enrollment: Some(_),
+                    ..
+                }) => None,
+                Ok(Record {
+                    enrollment: None, ..
+                }) => Some(Verdict::Exempt),
+                Err(error) => Some(Verdict::Unavailable(Fault::Store(error.to_string()))),
+            },
+        }
+    }
+
+    fn ask(&self, say_before: Option<String>) -> Step {
+        let question = self.request.prompt.as_deref().unwrap_or(messages::PROMPT);
+        let text = match say_before {
+            Some(text) => format!("{text}\n{question}"),
+            None => question.to_owned(),
+        };
+        Step {
+            say: Vec::new(),
+            then: Then::Ask(Prompt {
+                text,
+                echo: self.request.echo,
+            }),
+        }
+    }
+
+    fn verdict(&mut self, answer: Result<Answer, BadAnswer>) -> Verdict {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(bad) => return Verdict::Refused(Refusal::NotACode(bad)),
+        };
+        if self
+            .previous
+            .as_ref()
+            .is_some_and(|previous| previous.is_same_as(&answer))
+        {
+            return Verdict::Refused(Refusal::Repeated);
+        }
+        let verdict = match &self.request.subject {
+            Subject::Known(account) => self.attempt(account, &answer),
+            Subject::Unknown(_) => self.attempt_of_nobody(&answer),
+        };
+        self.previous = Some(answer);
+        verdict
+    }
+
+    fn attempt(&self, account: &Account, answer: &Answer) -> Verdict {
+        let mut attempt = Attempt::new(account.uid, self.place, answer, &self.rules);
+        self.run(&account.name, &mut attempt)
+            .unwrap_or_else(|error| Verdict::Unavailable(Fault::Store(error.to_string())))
+    }
+
+    fn run(&self, who: &UserName, attempt: &mut Attempt<'_>) -> Result<Verdict, StoreError> {
+        transaction::run(self.world.store, self.world.clock, who, attempt)
+    }
+
+    /// The same work as for somebody who is not enrolled, but for the store.
+    fn attempt_of_nobody(&self, answer: &Answer) -> Verdict {
+        let Ok(now) = self.world.clock.now() else {
+            return Verdict::Refused(Refusal::UnknownUser);
+        };
+        let mut attempt = Attempt::new(0, self.place, answer, &self.rules);
+        match attempt.apply(&Record::default(), now) {
+            (Verdict::Unavailable(fault), _) => Verdict::Unavailable(fault),
+            _ => Verdict::Refused(Refusal::UnknownUser),
+        }
+    }
+
+    fn note(&self, verdict: &Verdict) {
+        let origin = Origin {
+            user: self.request.subject.name(),
+            service: &self.request.service,
+            rhost: self.request.rhost.as_deref(),
+        };
+        self.world.audit.note(&match verdict {
+            Verdict::Accepted(accepted) => Event::Accepted(origin, accepted),
+            Verdict::Refused(refusal) => Event::Rejected(origin, refusal),
+            Verdict::Unavailable(fault) => Event::Unavailable(origin, fault),
+            Verdict::Exempt => Event::Exempt(origin),
+        });
+    }
+
+    /// Waits until a refusal may be told: it comes no sooner than the floor after the answer, whatever was done for it.
+    fn wait_until_floor(&self, answered: Duration) {
+        let spent = self.world.clock.elapsed().saturating_sub(answered);
+        let left = self.login.refusal_floor.get().saturating_sub(spent);
+        if !left.is_zero() {
+            self.world.clock.sleep(left);
+        }
+    }
+}
+
+impl Conversation for Login<'_> {
+    fn start(&mut self) -> Step {
+        match self.verdict_without_asking() {
+            None => self.ask(None),
+            Some(verdict) => {
+                self.note(&verdict);
+                done(verdict)
+            }
+        }
+    }
+
+    fn answer(&mut self, answer: Result<Answer, BadAnswer>) -> Step {
+        let answered = self.world.clock.elapsed();
+        let verdict = self.verdict(answer);
+        self.note(&verdict);
+        self.questions_left = self.questions_left.saturating_sub(1);
+        match &verdict {
+            Verdict::Accepted(accepted) => {
+                let say = messages::accepted(accepted).into_iter().collect();
+                Step {
+                    say,
+                    then: Then::Done(verdict),
+                }
+            }
+            Verdict::Refused(refusal) => {
+                self.wait_until_floor(answered);
+                if self.questions_left == 0 {
+                    return done(verdict);
+                }
+                self.ask(Some(messages::refused(
+                    refusal,
+                    &self.login,
+                    self.longest_lock,
+                )))
+            }
+            Verdict::Unavailable(_) | Verdict::Exempt => {
+                self.wait_until_floor(answered);
+                done(verdict)
+            }
+        }
+    }
+}
+
+fn done(verdict: Verdict) -> Step {
+    Step {
+        say: Vec::new(),
+        then: Then::Done(verdict),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! All words that a person who logs in can see. Short, in ASCII, without blame, and saying what to do next.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::check::{Accepted, Factor, Refusal};
+use crate::config::LoginConfig;
+use crate::place::Place;
+use crate::state::WrongCodes;
+
+/// The question.
+pub const PROMPT: &str = "Verification code: ";
+
+/// What is said of a refused answer, in front of the next question.
+///
+/// It is the same whatever the reason (no existence oracle), but for those who proved a code, and for everybody where the
+/// administrator chose to explain.
+#[must_use]
+pub fn refused(refusal: &Refusal, login: &LoginConfig, longest_lock: Duration) -> String {
+    match refusal {
+        // A used code is a proof that they have the token.
+        Refusal::Replayed { next_in: Some(seconds) } => {
+            format!("That code was already used. The next one comes in {}.", span(*seconds))
+        }
+        Refusal::Replayed { next_in: None } => "That backup code was already used. Use another one.".to_owned(),
+        Refusal::BackupCodesWait => {
+            "Backup codes are suspended since the system was restored. Use your token, or ask your administrator."
+                .to_owned()
+        }
+        _ if !login.explain => {
+            format!("Not accepted. After several wrong codes, wait up to {}.", span(longest_lock.as_secs()))
+        }
+        Refusal::Wrong { locked_for: 0 } => "That code is not right. Wait for the next one and try again.".to_owned(),
+        Refusal::Wrong { locked_for } => format!("Too many wrong codes. Try again in {}.", span(*locked_for)),
+        Refusal::Locked { remaining } => format!("Too many wrong codes. Try again in {}.", span(*remaining)),
+        Refusal::ShareUsedUp => "Too many wrong codes from here. Ask your administrator to unlock you.".to_owned(),
+        Refusal::Disabled => "Too many wrong codes. Ask your administrator to enroll you anew.".to_owned(),
+        Refusal::NotEnrolled | Refusal::OtherUid | Refusal::UnknownUser => {
+            "No second factor is set up for you yet. Ask your administrator to enroll you.".to_owned()
+        }
+        Refusal::NotACode(_) => "That is not a code. Type the digits that your authenticator shows.".to_owned(),
+        Refusal::Repeated => "That is the code from before. Wait for the next one.".to_owned(),
+    }
+}
+
+/// What is said after a success: nothing as a rule.
+#[must_use]
+pub fn accepted(accepted: &Accepted) -> Option<String> {
+    let mut text = String::new();
+    if let Factor::BackupCode { left } = accepted.factor {
+        text = match left {
+            0 => "Backup code accepted. It was the last one; ask your administrator for new ones."
+                .to_owned(),
+            _ => {
+                format!("Backup code accepted. {left} left; your administrator can make new ones.")
+            }
+        };
+    }
+    if accepted.wrong.count > 0 {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&wrong_codes(&accepted.wrong));
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// That somebody tried wrong codes.
+#[must_use]
+pub fn wrong_codes(wrong: &WrongCodes) -> String {
+    let plural = if wrong.count == 1 { "" } else { "s" };
+    let mut text = format!("{} wrong code{plural} since your last login", wrong.count);
+    for (index, place) in wrong.from.iter().enumerate() {
+        text.push_str(if index == 0 { ", from " } else { " and " });
+        // Writing to a String cannot fail.
+        let _ = match place {
+            Place::Address(address) => write!(text, "{address}"),
+            Place::Local(_) => write!(text, "this host"),
+            Place::Elsewhere => write!(text, "elsewhere"),
+        };
+    }
+    text.push_str(". If that was not you, change your password.");
+    text
+}
+
+/// A number of seconds as people say it.
+#[must_use]
+pub fn span(seconds: u64) -> String {
+    let plural =
+        |count: u64, unit: &str| format!("{count} {unit}{}", if count == 1 { "" } else { "s" });
+    match seconds {
+        0..=119 => plural(seconds, "second"),
+        120..=7199 => plural(seconds.div_ceil(60), "minute"),
+        _ => plural(seconds.div_ceil(3600), "hour"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::BadAnswer;
+
+    const LONGEST: Duration = Duration::from_secs(900);
+
+    #[test]
+    fn every_refusal_has_the_one_text_unless_a_code_was_proved() {
+        let login = LoginConfig::default();
+        for refusal in [
+            Refusal::Wrong { locked_for: 30 },
+            Refusal::Locked { remaining: 30 },
+            Refusal::ShareUsedUp,
+            Refusal::Disabled,
+            Refusal::NotEnrolled,
+            Refusal::OtherUid,
+            Refusal::UnknownUser,
+            Refusal::NotACode(BadAnswer::Empty),
+            Refusal::Repeated,
+        ] {
+            assert_eq!(
+                refused(&refusal, &login, LONGEST),
+                "Not accepted. After several wrong codes, wait up to 15 minutes."
+            );
+        }
+        assert_eq!(
+            refused(&Refusal::Replayed { next_in: Some(12) }, &login, LONGEST),
+            "That code was already used. The next one comes in 12 seconds."
+        );
+    }
+
+    #[test]
+    fn with_explain_everybody_is_told_why() {
+        let login = LoginConfig {
+            explain: true,
+            ..LoginConfig::default()
+        };
+        assert_eq!(
+            refused(&Refusal::Locked { remaining: 27 }, &login, LONGEST),
+            "Too many wrong codes. Try again in 27 seconds."
+        );
+    }
+
+    #[test]
+    fn a_success_tells_of_wrong_codes_and_of_backup_codes_left() {
+        let wrong = WrongCodes {
+            count: 4,
+            from: vec![Place::of_address("203.0.113.9"), Place::Local(1000)],
+        };
+        let accepted_with = |factor| {
+            accepted(&Accepted {
+                factor,
+                wrong: wrong.clone(),
+            })
+            .unwrap()
+        };
+        assert_eq!(
+            accepted_with(Factor::BackupCode { left: 7 }),
+            "Backup code accepted. 7 left; your administrator can make new ones. 4 wrong codes since your last login, \
+             from 203.0.113.9 and this host. If that was not you, change your password."
+        );
+    }
+
+    #[test]
+    fn spans_are_said_as_people_say_them() {
+        for (seconds, text) in [
+            (1, "1 second"),
+            (90, "90 seconds"),
+            (121, "3 minutes"),
+            (900, "15 minutes"),
+            (86_400, "24 hours"),
+        ] {
+            assert_eq!(span(seconds), text);
+        }
+    }
+}

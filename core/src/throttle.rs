@@ -1,0 +1,360 @@
+//! How failures become waiting.
+//!
+//! Each known place has a bucket of failures; all other places share one. In a bucket a few failures are free, then each
+//! further one doubles a lock. The hard limit (NIST SP 800-63B-4, 3.2.2) is shared out among the places, so that a
+//! stranger cannot use all of it up. Nothing here counts while a place is locked: a lock has a ceiling, and tries
+//! during it do not lengthen it.
+
+use crate::place::Place;
+use crate::state::{Bucket, KnownPlace, State};
+use crate::time::Time;
+
+/// How much waiting failures cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Throttle {
+    /// How many failures in a row cost nothing.
+    pub free_failures: u32,
+    /// The first lock, in seconds.
+    pub first_lock: u64,
+    /// The longest lock, in seconds.
+    pub longest_lock: u64,
+    /// How many failures in a row from everywhere disable the tokens, at most 100.
+    pub hard_limit: u32,
+}
+
+/// Whether a try from a place is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// It is.
+    Open,
+    /// Not for so many seconds.
+    Locked {
+        /// Seconds until the lock ends.
+        remaining: u64,
+    },
+    /// This place's share of the hard limit is used up: not until an administrator opens it.
+    ShareUsedUp,
+    /// The hard limit is used up: not until somebody enrolls anew.
+    Disabled,
+}
+
+impl Throttle {
+    /// Whether a try from `place` is looked at now. `state` has been [settled](State::settle_places).
+    #[must_use]
+    pub fn gate(&self, state: &State, place: Place, now: Time) -> Gate {
+        if state.disabled {
+            return Gate::Disabled;
+        }
+        let (bucket, used_up) = match state.known(place) {
+            Some(known) => (
+                known.bucket,
+                known.bucket.failures >= self.share_of_one_known_place()
+                    || state.failures_at_known_places() >= self.share_of_known_places(),
+            ),
+            None => (
+                state.elsewhere,
+                state.elsewhere.failures >= self.share_of_unknown_places(),
+            ),
+        };
+        if used_up {
+            return Gate::ShareUsedUp;
+        }
+        match self
+            .lock_length(bucket.failures)
+            .saturating_sub(now.since(bucket.since))
+        {
+            0 => Gate::Open,
+            remaining => Gate::Locked { remaining },
+        }
+    }
+
+    /// Counts a failure from `place`.
+    pub fn charge(&self, state: &mut State, place: Place, now: Time) {
+        let bucket = state.bucket_mut(place);
+        bucket.failures = bucket.failures.saturating_add(1);
+        bucket.since = now;
+        state.wrong.add(place);
+        if state.failures_in_all() >= self.hard_limit {
+            state.disabled = true;
+        }
+    }
+
+    /// How long a bucket is locked after so many failures in a row, in seconds.
+    #[must_use]
+    pub fn lock_length(&self, failures: u32) -> u64 {
+        match failures.checked_sub(self.free_failures) {
+            None | Some(0) => 0,
+            Some(charged) => {
+                let doubled = 1_u64.checked_shl(charged - 1).unwrap_or(u64::MAX);
+                self.first_lock
+                    .saturating_mul(doubled)
+                    .min(self.longest_lock)
+            }
+        }
+    }
+
+    /// What the known places may fail together: two fifths.
+    fn share_of_known_places(&self) -> u32 {
+        self.hard_limit * 2 / 5
+    }
+
+    /// What one known place may fail: half of that.
+    fn share_of_one_known_place(&self) -> u32 {
+        self.share_of_known_places() / 2
+    }
+
+    /// What all other places may fail together: the rest.
+    fn share_of_unknown_places(&self) -> u32 {
+        self.hard_limit - self.share_of_known_places()
+    }
+}
+
+impl State {
+    /// Brings the places up to `now`: forgets those where nobody got in for [`KNOWN_FOR`], and lets a lock that begins in
+    /// the future (the clock was set back) begin now, so that it lasts no longer than its own length.
+    ///
+    /// Says whether a lock was moved: that has to be written, or it would begin anew at every try.
+    pub fn settle_places(&mut self, now: Time) -> bool {
+        let (known, old) = self
+            .places
+            .iter()
+            .partition(|known| now.since(known.last_success) <= KNOWN_FOR);
+        self.places = known;
+        let old: Vec<KnownPlace> = old;
+        for forgotten in old {
+            self.move_elsewhere(forgotten.bucket);
+        }
+        let mut moved = false;
+        for bucket in self
+            .places
+            .iter_mut()
+            .map(|known| &mut known.bucket)
+            .chain([&mut self.elsewhere])
+        {
+            if bucket.since > now {
+                bucket.since = now;
+                moved = true;
+            }
+        }
+        moved
+    }
+
+    /// Notes that the person got in from `place`: its bucket is cleared, and it is known from now on.
+    pub fn note_success(&mut self, place: Place, now: Time) {
+        *self.bucket_mut(place) = Bucket::default();
+        if let Some(known) = self.places.iter_mut().find(|known| known.place == place) {
+            known.last_success = now;
+            return;
+        }
+        if place == Place::Elsewhere {
+            return;
+        }
+        if self.places.len() >= Self::MOST_PLACES {
+            let oldest =
+                (0..self.places.len()).min_by_key(|&index| self.places[index].last_success);
+            if let Some(oldest) = oldest {
+                let forgotten = self.places.swap_remove(oldest);
+                self.move_elsewhere(forgotten.bucket);
+            }
+        }
+        self.places.push(KnownPlace {
+            place,
+            last_success: now,
+            bucket: Bucket::default(),
+        });
+    }
+
+    /// Forgets all failures.
+    pub fn clear_failures(&mut self) {
+        self.elsewhere = Bucket::default();
+        for known in &mut self.places {
+            known.bucket = Bucket::default();
+        }
+    }
+
+    fn known(&self, place: Place) -> Option<&KnownPlace> {
+        self.places.iter().find(|known| known.place == place)
+    }
+
+    fn bucket_mut(&mut self, place: Place) -> &mut Bucket {
+        match self.places.iter_mut().find(|known| known.place == place) {
+            Some(known) => &mut known.bucket,
+            None => &mut self.elsewhere,
+        }
+    }
+
+    fn failures_at_known_places(&self) -> u32 {
+        self.places
+            .iter()
+            .fold(0, |sum, known| sum.saturating_add(known.bucket.failures))
+    }
+
+    fn failures_in_all(&self) -> u32 {
+        self.failures_at_known_places()
+            .saturating_add(self.elsewhere.failures)
+    }
+
+    /// A place that is forgotten leaves its failures behind, or forgetting would be a way round the limit.
+    fn move_elsewhere(&mut self, bucket: Bucket) {
+        self.elsewhere.failures = self.elsewhere.failures.saturating_add(bucket.failures);
+        self.elsewhere.since = self.elsewhere.since.max(bucket.since);
+    }
+}
+
+/// For how long a place stays known after the person got in there: 30 days, in seconds.
+pub const KNOWN_FOR: u64 = 30 * 24 * 60 * 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const THROTTLE: Throttle = Throttle {
+        free_failures: 5,
+        first_lock: 30,
+        longest_lock: 900,
+        hard_limit: 100,
+    };
+    const NOW: Time = Time::from_unix(1_795_487_400);
+
+    fn place(number: u32) -> Place {
+        Place::Local(number)
+    }
+
+    /// Fails as often as the gate lets through, waiting locks out; says how often that was.
+    fn fail_until_closed(state: &mut State, place: Place, mut now: Time) -> u32 {
+        for failures in 0.. {
+            match THROTTLE.gate(state, place, now) {
+                Gate::Open => THROTTLE.charge(state, place, now),
+                Gate::Locked { remaining } => {
+                    now = now.plus(remaining);
+                    assert_eq!(THROTTLE.gate(state, place, now), Gate::Open);
+                    THROTTLE.charge(state, place, now);
+                }
+                Gate::ShareUsedUp | Gate::Disabled => return failures,
+            }
+        }
+        unreachable!()
+    }
+
+    #[test]
+    fn five_failures_are_free_and_each_further_one_doubles_the_lock_up_to_its_ceiling() {
+        let lengths: Vec<u64> = (4..13)
+            .map(|failures| THROTTLE.lock_length(failures))
+            .collect();
+        assert_eq!(lengths, [0, 0, 30, 60, 120, 240, 480, 900, 900]);
+        assert_eq!(THROTTLE.lock_length(u32::MAX), 900);
+    }
+
+    #[test]
+    fn a_known_place_is_not_locked_by_failures_elsewhere() {
+        let mut state = State::default();
+        state.note_success(place(1), NOW);
+        for _ in 0..6 {
+            THROTTLE.charge(&mut state, Place::Elsewhere, NOW);
+        }
+        assert_eq!(
+            THROTTLE.gate(&state, place(2), NOW),
+            Gate::Locked { remaining: 30 }
+        );
+        assert_eq!(THROTTLE.gate(&state, place(1), NOW), Gate::Open);
+    }
+
+    #[test]
+    fn a_success_clears_its_own_bucket_only() {
+        let mut state = State::default();
+        state.note_success(place(1), NOW);
+        THROTTLE.charge(&mut state, place(1), NOW);
+        THROTTLE.charge(&mut state, Place::Elsewhere, NOW);
+        state.note_success(place(1), NOW);
+        assert_eq!(state.places[0].bucket.failures, 0);
+        assert_eq!(state.elsewhere.failures, 1);
+    }
+
+    #[test]
+    fn strangers_use_up_sixty_failures_and_close_only_their_own_places() {
+        let mut state = State::default();
+        state.note_success(place(1), NOW);
+        assert_eq!(fail_until_closed(&mut state, Place::Elsewhere, NOW), 60);
+        assert_eq!(THROTTLE.gate(&state, place(7), NOW), Gate::ShareUsedUp);
+        assert_eq!(THROTTLE.gate(&state, place(1), NOW), Gate::Open);
+    }
+
+    #[test]
+    fn known_places_have_twenty_each_and_forty_together_and_all_together_a_hundred() {
+        let mut state = State::default();
+        for number in 1..=3 {
+            state.note_success(place(number), NOW);
+        }
+        assert_eq!(fail_until_closed(&mut state, place(1), NOW), 20);
+        assert_eq!(fail_until_closed(&mut state, place(2), NOW), 20);
+        assert_eq!(THROTTLE.gate(&state, place(3), NOW), Gate::ShareUsedUp);
+        assert!(!state.disabled);
+        assert_eq!(fail_until_closed(&mut state, Place::Elsewhere, NOW), 60);
+        assert!(state.disabled);
+        assert_eq!(THROTTLE.gate(&state, place(3), NOW), Gate::Disabled);
+    }
+
+    #[test]
+    fn a_place_is_forgotten_after_thirty_days_and_leaves_its_failures_behind() {
+        let mut state = State::default();
+        state.note_success(place(1), NOW);
+        THROTTLE.charge(&mut state, place(1), NOW);
+        assert!(!state.settle_places(NOW.plus(KNOWN_FOR)));
+        assert_eq!(state.places.len(), 1);
+        assert!(!state.settle_places(NOW.plus(KNOWN_FOR + 1)));
+        assert_eq!((state.places.len(), state.elsewhere.failures), (0, 1));
+    }
+
+    #[test]
+    fn of_seventeen_places_the_oldest_is_forgotten() {
+        let mut state = State::default();
+        for number in 0..17 {
+            state.note_success(place(number), NOW.plus(u64::from(number)));
+        }
+        assert_eq!(state.places.len(), 16);
+        assert!(state.known(place(0)).is_none() && state.known(place(16)).is_some());
+    }
+
+    #[test]
+    fn elsewhere_never_becomes_known() {
+        let mut state = State::default();
+        state.note_success(Place::Elsewhere, NOW);
+        assert!(state.places.is_empty());
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_lengthen_a_lock() {
+        let mut state = State::default();
+        for _ in 0..6 {
+            THROTTLE.charge(&mut state, Place::Elsewhere, NOW);
+        }
+        let earlier = Time::from_unix(1000);
+        assert!(state.settle_places(earlier));
+        assert_eq!(
+            THROTTLE.gate(&state, Place::Elsewhere, earlier),
+            Gate::Locked { remaining: 30 }
+        );
+        assert!(!state.settle_places(earlier.plus(29)));
+        assert_eq!(
+            THROTTLE.gate(&state, Place::Elsewhere, earlier.plus(30)),
+            Gate::Open
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_lock_is_longer_than_its_ceiling_whatever_the_clock_does(
+            failures in 0..60_u32, since in any::<u64>(), now in any::<u64>()
+        ) {
+            let now = Time::from_unix(now);
+            let mut state = State { elsewhere: Bucket { failures, since: Time::from_unix(since) }, ..State::default() };
+            state.settle_places(now);
+            match THROTTLE.gate(&state, Place::Elsewhere, now) {
+                Gate::Locked { remaining } => prop_assert!(remaining <= THROTTLE.lock_length(failures)),
+                Gate::ShareUsedUp => prop_assert!(failures >= 60),
+                _ => {}
+            }
+        }
+    }
+}

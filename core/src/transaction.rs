@@ -1,0 +1,373 @@
+//! Every change of a record, a login's and the command's, as a value that is applied under the lock.
+//!
+//! A transaction may be applied more than once (a store that compares and swaps runs it again when it lost a race), so
+//! it only computes; whoever runs it tells people and the log after it returned.
+
+use crate::account::UserName;
+use crate::answer::Answer;
+use crate::backup_codes::BackupCodes;
+use crate::check::{self, Decision, Fault, Rules, SaltedDigest, Try, Verdict, check};
+use crate::enrollment::Enrollment;
+use crate::place::Place;
+use crate::state::{Bucket, Integrity, SpentCodes, State, TokenState};
+use crate::store::{Change, Record, Store, StoreError};
+use crate::time::{Clock, Time};
+use crate::token::{Label, Step};
+
+/// A change of one person's record.
+pub trait Transaction {
+    /// What came of it.
+    type Outcome;
+
+    /// Decides what to make of the record. May be called again, with another record; only the last call counts.
+    fn apply(&mut self, record: &Record, now: Time) -> (Self::Outcome, Change);
+}
+
+/// Runs a transaction: the time is taken under the lock, and what comes back is durable.
+pub fn run<T: Transaction>(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    who: &UserName,
+    transaction: &mut T,
+) -> Result<T::Outcome, StoreError> {
+    let mut outcome = None;
+    store.transact(who, &mut |record| {
+        let (result, change) = transaction.apply(record, clock.now()?);
+        outcome = Some(result);
+        Ok(change)
+    })?;
+    outcome.ok_or(StoreError::Undecided)
+}
+
+/// One answer at a login.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    uid: u32,
+    place: Place,
+    answer: &'a Answer,
+    rules: &'a Rules,
+    /// Made at most once for a salt, however often the transaction is applied.
+    digest: Option<SaltedDigest>,
+}
+
+impl<'a> Attempt<'a> {
+    /// An answer of the account with this uid, from this place.
+    #[must_use]
+    pub fn new(uid: u32, place: Place, answer: &'a Answer, rules: &'a Rules) -> Self {
+        Self {
+            uid,
+            place,
+            answer,
+            rules,
+            digest: None,
+        }
+    }
+}
+
+impl Transaction for Attempt<'_> {
+    type Outcome = Verdict;
+
+    fn apply(&mut self, record: &Record, now: Time) -> (Verdict, Change) {
+        // Once for the decision, once more with a digest. A third request would be a fault, and denies.
+        for _ in 0..2 {
+            let attempt = Try {
+                uid: self.uid,
+                place: self.place,
+                answer: self.answer,
+                digest: self.digest.as_ref(),
+                rules: self.rules,
+            };
+            let (salt, cost) = match check(record, &attempt, now) {
+                Decision::Answer(verdict, state) => {
+                    return (verdict, state.map_or(Change::Nothing, Change::State));
+                }
+                Decision::NeedsDigest(salt, cost) => (salt, cost),
+            };
+            let Answer::BackupCode(code) = self.answer else {
+                break;
+            };
+            match code.digest(&salt, cost) {
+                Ok(digest) => self.digest = Some(SaltedDigest { salt, cost, digest }),
+                Err(error) => {
+                    return (
+                        Verdict::Unavailable(Fault::Store(error.to_string())),
+                        Change::Nothing,
+                    );
+                }
+            }
+        }
+        (
+            Verdict::Unavailable(Fault::Store("no decision was made".to_owned())),
+            Change::Nothing,
+        )
+    }
+}
+
+/// Enrolls somebody.
+#[derive(Debug)]
+pub struct Enroll {
+    /// What to keep.
+    pub enrollment: Enrollment,
+    /// What to do about an enrollment that exists.
+    pub existing: Existing,
+    /// For each new token that was proved, the step of the code that proved it: that code opens no door any more.
+    pub proved: Vec<TokenState>,
+}
+
+/// What to do about an enrollment that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays, and nobody is enrolled.
+    Keep,
+    /// It is replaced.
+    Replace,
+}
+
+/// What came of [`Enroll`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enrolled {
+    /// There was no enrollment before.
+    New,
+    /// One was replaced.
+    Replaced,
+    /// One exists and was kept.
+    Exists,
+}
+
+impl Transaction for Enroll {
+    type Outcome = Enrolled;
+
+    fn apply(&mut self, record: &Record, _now: Time) -> (Enrolled, Change) {
+        if record.enrollment.is_some() && self.existing == Existing::Keep {
+            return (Enrolled::Exists, Change::Nothing);
+        }
+        let mut state = belonging_to(record);
+        for token in &self.enrollment.tokens {
+            let proved = self.proved.iter().find(|proved| proved.id == token.id);
+            state.tokens.push(proved.copied().unwrap_or(TokenState {
+                id: token.id,
+                last_step: None,
+            }));
+        }
+        // New codes were never spent, whatever is not known of the old ones.
+        state.backup_codes_wait = false;
+        // "Disabled until enrolled anew", and then the count begins anew; other locks outlive an enrollment.
+        if std::mem::take(&mut state.disabled) {
+            state.clear_failures();
+        }
+        let outcome = if record.enrollment.is_some() {
+            Enrolled::Replaced
+        } else {
+            Enrolled::New
+        };
+        (outcome, Change::Enrollment(self.enrollment.clone(), state))
+    }
+}
+
+/// Gives somebody new backup codes.
+#[derive(Debug)]
+pub struct RenewCodes {
+    /// The new set.
+    pub codes: BackupCodes,
+}
+
+/// There is nothing to change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NothingThere {
+    /// Nobody of that name is enrolled.
+    #[error("no second factor is enrolled")]
+    NotEnrolled,
+    /// There is no such token.
+    #[error("there is no token with that label")]
+    NoSuchToken,
+    /// There is no record of past logins to change.
+    #[error(
+        "the record of past logins cannot be read or does not belong to the enrollment; run: nightlatch unlock USER --fresh-state"
+    )]
+    StateLost,
+}
+
+impl Transaction for RenewCodes {
+    type Outcome = Result<(), NothingThere>;
+
+    fn apply(&mut self, record: &Record, _now: Time) -> (Self::Outcome, Change) {
+        let Some(enrollment) = &record.enrollment else {
+            return (Err(NothingThere::NotEnrolled), Change::Nothing);
+        };
+        if record.state.integrity == Integrity::Lost {
+            return (Err(NothingThere::StateLost), Change::Nothing);
+        }
+        let enrollment = Enrollment {
+            backup_codes: Some(self.codes.clone()),
+            ..enrollment.clone()
+        };
+        let state = State {
+            backup_codes_wait: false,
+            ..belonging_to(record)
+        };
+        (Ok(()), Change::Enrollment(enrollment, state))
+    }
+}
+
+/// Takes a token away, or all of them.
+#[derive(Debug)]
+pub struct Remove {
+    /// Which one; all where it is `None`.
+    pub label: Option<Label>,
+}
+
+/// What [`Remove`] took away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// One token; others are left.
+    Token,
+    /// The enrollment.
+    Everything,
+}
+
+impl Transaction for Remove {
+    type Outcome = Result<Removed, NothingThere>;
+
+    fn apply(&mut self, record: &Record, _now: Time) -> (Self::Outcome, Change) {
+        let Some(enrollment) = &record.enrollment else {
+            return (Err(NothingThere::NotEnrolled), Change::Nothing);
+        };
+        let mut left = enrollment.clone();
+        match &self.label {
+            Some(label) => left.tokens.retain(|token| token.label != *label),
+            None => left.tokens.clear(),
+        }
+        if left.tokens.len() == enrollment.tokens.len() {
+            (Err(NothingThere::NoSuchToken), Change::Nothing)
+        } else if left.tokens.is_empty() {
+            (Ok(Removed::Everything), Change::Remove)
+        } else {
+            (
+                Ok(Removed::Token),
+                Change::Enrollment(left, belonging_to(record)),
+            )
+        }
+    }
+}
+
+/// Opens locks, or mends a record that keeps its person out.
+#[derive(Debug)]
+pub struct Unlock<'a> {
+    /// What to mend.
+    pub mend: Mend,
+    /// The administrator's rules.
+    pub rules: &'a Rules,
+}
+
+/// What [`Unlock`] mends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mend {
+    /// Forgets failures and opens what waited for an administrator.
+    Locks,
+    /// Takes back what was noted by a clock that ran ahead. Steps that could be used now count as used.
+    Clock,
+    /// Begins the record of past logins anew. Steps that could be used now and all backup codes count as used.
+    FreshState,
+}
+
+/// What came of [`Unlock`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlocked {
+    /// It is done.
+    Done,
+    /// It is done, but the hard limit was reached: only enrolling anew helps.
+    StillDisabled,
+}
+
+impl Transaction for Unlock<'_> {
+    type Outcome = Result<Unlocked, NothingThere>;
+
+    fn apply(&mut self, record: &Record, now: Time) -> (Self::Outcome, Change) {
+        let Some(enrollment) = &record.enrollment else {
+            return (Err(NothingThere::NotEnrolled), Change::Nothing);
+        };
+        if self.mend != Mend::FreshState && record.state.integrity == Integrity::Lost {
+            return (Err(NothingThere::StateLost), Change::Nothing);
+        }
+        let mut state = record.state.clone();
+        let window = self.rules.window;
+        match self.mend {
+            Mend::Locks => {
+                state.clear_failures();
+                state.backup_codes_wait = false;
+            }
+            Mend::Clock => {
+                for token in &enrollment.tokens {
+                    let latest = token.step_at(now).plus(window);
+                    for known in state.tokens.iter_mut().filter(|known| known.id == token.id) {
+                        known.last_step = known.last_step.min(Some(latest));
+                    }
+                }
+                for known in &mut state.places {
+                    known.last_success = known.last_success.min(now);
+                }
+                state.settle_places(now);
+                check::burn_steps(&mut state, enrollment, window, now);
+            }
+            Mend::FreshState => state = fresh_state(enrollment, window, now, record.state.disabled),
+        }
+        // A copied file's doubts end here: what a login would have burned is burned now.
+        if state.integrity != Integrity::Whole {
+            check::burn_steps(&mut state, enrollment, window, now);
+        }
+        let outcome = if state.disabled {
+            Unlocked::StillDisabled
+        } else {
+            Unlocked::Done
+        };
+        (Ok(outcome), Change::State(state))
+    }
+}
+
+/// The state, without what belonged to enrollments before the present one.
+fn belonging_to(record: &Record) -> State {
+    let mut state = record.state.clone();
+    let tokens = record
+        .enrollment
+        .iter()
+        .flat_map(|enrollment| &enrollment.tokens);
+    let ids: Vec<_> = tokens.map(|token| token.id).collect();
+    let set = record
+        .enrollment
+        .as_ref()
+        .and_then(|enrollment| enrollment.backup_codes.as_ref())
+        .map(|set| set.id);
+    state.tokens.retain(|known| ids.contains(&known.id));
+    state.spent.retain(|spent| Some(spent.set) == set);
+    state
+}
+
+/// A state that knows nothing, and so holds everything for used that may have been.
+fn fresh_state(enrollment: &Enrollment, window: u64, now: Time, disabled: bool) -> State {
+    let mut state = State {
+        tokens: enrollment
+            .tokens
+            .iter()
+            .map(|token| TokenState {
+                id: token.id,
+                last_step: Some(Step(0)),
+            })
+            .collect(),
+        spent: enrollment
+            .backup_codes
+            .iter()
+            .map(|set| SpentCodes {
+                set: set.id,
+                codes: u32::MAX,
+            })
+            .collect(),
+        elsewhere: Bucket::default(),
+        disabled,
+        ..State::default()
+    };
+    check::burn_steps(&mut state, enrollment, window, now);
+    state
+}
+
+#[cfg(test)]
+mod tests;
