@@ -6,6 +6,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::check::{Accepted, Factor, Fault, Refusal};
+use crate::place::Place;
 
 /// Where events go. An event that cannot be kept never changes what happens.
 pub trait Audit {
@@ -31,6 +32,15 @@ pub enum Event<'a> {
         service: &'a str,
         /// What is wrong and what mends it.
         problem: &'a str,
+    },
+    /// A login began. Noted only where the module's argument `debug` asks for it.
+    Began {
+        /// Whose.
+        origin: Origin<'a>,
+        /// The place that its failures are counted at.
+        place: Place,
+        /// The file that says what holds.
+        config: &'a str,
     },
     /// The application's conversation failed.
     ConversationFailed(Origin<'a>),
@@ -112,6 +122,8 @@ pub enum Severity {
     Notice,
     /// The ordinary course of things.
     Info,
+    /// For whoever looks for a mistake in the set-up.
+    Debug,
 }
 
 impl Event<'_> {
@@ -130,6 +142,7 @@ impl Event<'_> {
                 | Refusal::BackupCodesWait,
             ) => Severity::Warning,
             Self::Accepted(..) | Self::Exempt(..) => Severity::Info,
+            Self::Began { .. } => Severity::Debug,
             Self::Rejected(..)
             | Self::ConversationFailed(..)
             | Self::Enrolled { .. }
@@ -187,6 +200,14 @@ impl Event<'_> {
                 line.word("event", "misconfigured")
                     .quoted("service", service)
                     .quoted("problem", problem);
+            }
+            Self::Began {
+                origin,
+                place,
+                config,
+            } => {
+                line.word("event", "began").origin(origin);
+                line.word("place", place).quoted("config", config);
             }
             Self::ConversationFailed(origin) => {
                 line.word("event", "conversation-failed").origin(origin);

@@ -10,7 +10,7 @@ use crate::account::{Account, UserName};
 use crate::answer::{Answer, BadAnswer};
 use crate::audit::{Audit, Event, Origin};
 use crate::check::{Fault, Refusal, Rules, Verdict};
-use crate::config::{Config, Mode};
+use crate::config::{Config, LoginConfig, Mode};
 use crate::messages;
 use crate::place::Place;
 use crate::store::{Record, Store, StoreError};
@@ -116,7 +116,7 @@ pub struct Login<'w> {
     rules: Rules,
     place: Place,
     mode: Mode,
-    login: crate::config::LoginConfig,
+    config: LoginConfig,
     longest_lock: Duration,
     questions_left: u64,
     previous: Option<Answer>,
@@ -132,7 +132,7 @@ impl<'w> Login<'w> {
             place: config.place(&request.service, request.rhost.as_deref(), request.real_uid),
             rules,
             mode: config.enrollment.mode,
-            login: config.login.clone(),
+            config: config.login.clone(),
             longest_lock: Duration::from_secs(rules.throttle.longest_lock),
             questions_left: config.login.prompts.get(),
             previous: None,
@@ -234,7 +234,7 @@ impl<'w> Login<'w> {
     /// Waits until a refusal may be told: it comes no sooner than the floor after the answer, whatever was done for it.
     fn wait_until_floor(&self, answered: Duration) {
         let spent = self.world.clock.elapsed().saturating_sub(answered);
-        let left = self.login.refusal_floor.get().saturating_sub(spent);
+        let left = self.config.refusal_floor.get().saturating_sub(spent);
         if !left.is_zero() {
             self.world.clock.sleep(left);
         }
@@ -272,7 +272,7 @@ impl Conversation for Login<'_> {
                 }
                 self.ask(Some(messages::refused(
                     refusal,
-                    &self.login,
+                    &self.config,
                     self.longest_lock,
                 )))
             }

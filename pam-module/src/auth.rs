@@ -1,0 +1,172 @@
+//! The `auth` hook: from PAM's items to a login and from its verdict to PAM's return codes (DESIGN.md, section 6).
+
+use std::path::Path;
+
+use nightlatch_core::account::{Account, AccountError};
+use nightlatch_core::answer::Answer;
+use nightlatch_core::audit::{Audit as _, Event, Origin};
+use nightlatch_core::check::{Fault, Verdict};
+use nightlatch_core::config::{Config, ConfigError, DEFAULT_PATH};
+use nightlatch_core::login::{Conversation, Login, Request, Subject, Then, World};
+use nightlatch_core::store::FileStore;
+use nightlatch_core::time::SystemClock;
+use pamsm::PamError;
+
+use crate::arguments::Arguments;
+use crate::host::{ConversationFailed, HostLog, PamHost};
+use crate::shield::CallerShield;
+
+/// Asks for a second factor. Whatever is not a success denies; only an explicit exemption is `PAM_IGNORE`.
+pub fn authenticate(host: &dyn PamHost, words: &[String]) -> PamError {
+    let service = host.service();
+    let misconfigured = |problem: &str| {
+        HostLog(host).note(&Event::Misconfigured {
+            service: &service,
+            problem,
+        });
+        PamError::SERVICE_ERR
+    };
+    let arguments = match Arguments::parse(words) {
+        Ok(arguments) => arguments,
+        Err(problem) => return misconfigured(&problem),
+    };
+    // A process that is not root must not be the one to decide, and may not read what it would take.
+    if host.effective_uid() != 0 {
+        let problem =
+            "the application does not run as root, so that codes cannot be checked for it";
+        return unavailable(host, &Fault::Store(problem.to_owned()));
+    }
+    let config = match load(&arguments) {
+        Ok(config) => config,
+        Err(error) => return misconfigured(&error.to_string()),
+    };
+    let code = match request(host, &arguments, service) {
+        Ok(request) => converse(host, &arguments, &config, request),
+        Err(code) => code,
+    };
+    if !matches!(code, PamError::SUCCESS | PamError::IGNORE) {
+        host.fail_delay(config.login.fail_delay.get());
+    }
+    code
+}
+
+fn load(arguments: &Arguments) -> Result<Config, ConfigError> {
+    match &arguments.config {
+        Some(path) => Config::load(path),
+        None => Config::load_default(),
+    }
+}
+
+/// Who wants to come in.
+fn request(
+    host: &dyn PamHost,
+    arguments: &Arguments,
+    service: String,
+) -> Result<Request, PamError> {
+    let name = host
+        .user()
+        .map_err(|ConversationFailed| conversation_failed(host, ""))?;
+    let subject = match str::from_utf8(&name).map(Account::look_up) {
+        Ok(Ok(Some(account))) => Subject::Known(account),
+        // The question does not tell these from people who exist; the refusal after it does not either.
+        Ok(Ok(None)) | Err(_) => Subject::Unknown(String::from_utf8_lossy(&name).into_owned()),
+        Ok(Err(error @ AccountError::Lookup(_))) => {
+            return Err(unavailable(host, &Fault::Store(error.to_string())));
+        }
+        Ok(Err(error)) => {
+            unavailable(host, &Fault::Store(error.to_string()));
+            Subject::Unknown(String::from_utf8_lossy(&name).into_owned())
+        }
+    };
+    Ok(Request {
+        subject,
+        service,
+        rhost: host.rhost().filter(|rhost| !rhost.is_empty()),
+        real_uid: host.real_uid(),
+        prompt: arguments.prompt.clone(),
+        echo: arguments.echo,
+    })
+}
+
+/// Puts the questions of a login to the person until there is a verdict.
+fn converse(
+    host: &dyn PamHost,
+    arguments: &Arguments,
+    config: &Config,
+    request: Request,
+) -> PamError {
+    let name = match &request.subject {
+        Subject::Known(account) => account.name.to_string(),
+        Subject::Unknown(name) => name.clone(),
+    };
+    let store = FileStore::new(&config.store.dir).with_shield(Box::new(CallerShield));
+    let clock = SystemClock::new();
+    let audit = HostLog(host);
+    if arguments.debug {
+        let config_file = arguments
+            .config
+            .as_deref()
+            .unwrap_or(Path::new(DEFAULT_PATH));
+        audit.note(&Event::Began {
+            origin: Origin {
+                user: &name,
+                service: &request.service,
+                rhost: request.rhost.as_deref(),
+            },
+            place: config.place(&request.service, request.rhost.as_deref(), request.real_uid),
+            config: &config_file.to_string_lossy(),
+        });
+    }
+    let world = World {
+        store: &store,
+        clock: &clock,
+        audit: &audit,
+    };
+    let mut login = Login::new(world, config, request);
+    let mut step = login.start();
+    loop {
+        for text in &step.say {
+            host.tell(text);
+        }
+        let prompt = match step.then {
+            Then::Ask(prompt) => prompt,
+            Then::Done(verdict) => return code_of(&verdict, arguments),
+        };
+        let Ok(reply) = host.ask(&prompt) else {
+            return conversation_failed(host, &name);
+        };
+        step = login.answer(reply.and_then(|bytes| Answer::parse(&bytes)));
+    }
+}
+
+/// The table of section 6.
+fn code_of(verdict: &Verdict, arguments: &Arguments) -> PamError {
+    match verdict {
+        Verdict::Accepted(_) => PamError::SUCCESS,
+        Verdict::Refused(_) => PamError::AUTH_ERR,
+        Verdict::Unavailable(_) => PamError::AUTHINFO_UNAVAIL,
+        Verdict::Exempt => arguments.skip,
+    }
+}
+
+fn unavailable(host: &dyn PamHost, fault: &Fault) -> PamError {
+    let (service, rhost) = (host.service(), host.rhost());
+    let origin = Origin {
+        user: "",
+        service: &service,
+        rhost: rhost.as_deref(),
+    };
+    HostLog(host).note(&Event::Unavailable(origin, fault));
+    PamError::AUTHINFO_UNAVAIL
+}
+
+fn conversation_failed(host: &dyn PamHost, user: &str) -> PamError {
+    let (service, rhost) = (host.service(), host.rhost());
+    let origin = Origin {
+        user,
+        service: &service,
+        rhost: rhost.as_deref(),
+    };
+    HostLog(host).note(&Event::ConversationFailed(origin));
+    PamError::CONV_ERR
+}

@@ -1,0 +1,130 @@
+//! All that the module wants of PAM, as one small trait: the logic is tested with and without libpam.
+
+use std::time::Duration;
+
+use nightlatch_core::answer::BadAnswer;
+use nightlatch_core::audit::{Audit, Event, Severity};
+use nightlatch_core::login::Prompt;
+use zeroize::Zeroizing;
+
+/// The application that called libpam that called us.
+pub trait PamHost {
+    /// `PAM_SERVICE`, with whatever is not UTF-8 replaced.
+    fn service(&self) -> String;
+
+    /// `PAM_USER`, asked for if need be; the bytes as they are.
+    fn user(&self) -> Result<Vec<u8>, ConversationFailed>;
+
+    /// `PAM_RHOST`, with whatever is not UTF-8 replaced.
+    fn rhost(&self) -> Option<String>;
+
+    /// Puts a question and waits for the answer.
+    fn ask(&self, prompt: &Prompt) -> Result<Reply, ConversationFailed>;
+
+    /// Tells the person something, unless the application wants silence.
+    fn tell(&self, text: &str);
+
+    /// How long the application is asked to wait after a failure.
+    fn fail_delay(&self, delay: Duration);
+
+    /// Writes a line to the log, facility authpriv.
+    fn log(&self, severity: Severity, line: &str);
+
+    /// The effective uid of the process.
+    fn effective_uid(&self) -> u32;
+
+    /// The real uid of the process.
+    fn real_uid(&self) -> u32;
+}
+
+/// What came back for a question: the bytes, or that they were too many to look at.
+pub type Reply = Result<Zeroizing<Vec<u8>>, BadAnswer>;
+
+/// The application has no conversation, or it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConversationFailed;
+
+/// Events go to the host's log.
+pub struct HostLog<'h>(pub &'h dyn PamHost);
+
+impl Audit for HostLog<'_> {
+    fn note(&self, event: &Event<'_>) {
+        self.0.log(event.severity(), &event.render());
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::collections::VecDeque;
+
+    /// A host with a scripted conversation.
+    #[derive(Default)]
+    pub struct FakeHost {
+        /// `PAM_USER`.
+        pub user: String,
+        /// What is answered, in turn; then the conversation fails.
+        pub answers: RefCell<VecDeque<String>>,
+        /// The questions that were put.
+        pub asked: RefCell<Vec<Prompt>>,
+        /// The lines that were logged.
+        pub log: RefCell<Vec<String>>,
+        /// The delays that were asked for.
+        pub delays: RefCell<Vec<Duration>>,
+        /// The effective uid.
+        pub euid: u32,
+    }
+
+    impl FakeHost {
+        /// Whether a line was logged that begins so.
+        pub fn logged(&self, beginning: &str) -> bool {
+            self.log
+                .borrow()
+                .iter()
+                .any(|line| line.starts_with(beginning))
+        }
+    }
+
+    impl PamHost for FakeHost {
+        fn service(&self) -> String {
+            "sshd".to_owned()
+        }
+
+        fn user(&self) -> Result<Vec<u8>, ConversationFailed> {
+            Ok(self.user.clone().into_bytes())
+        }
+
+        fn rhost(&self) -> Option<String> {
+            Some("192.0.2.7".to_owned())
+        }
+
+        fn ask(&self, prompt: &Prompt) -> Result<Reply, ConversationFailed> {
+            self.asked.borrow_mut().push(prompt.clone());
+            let answer = self
+                .answers
+                .borrow_mut()
+                .pop_front()
+                .ok_or(ConversationFailed)?;
+            Ok(Ok(Zeroizing::new(answer.into_bytes())))
+        }
+
+        fn tell(&self, _: &str) {}
+
+        fn fail_delay(&self, delay: Duration) {
+            self.delays.borrow_mut().push(delay);
+        }
+
+        fn log(&self, _: Severity, line: &str) {
+            self.log.borrow_mut().push(line.to_owned());
+        }
+
+        fn effective_uid(&self) -> u32 {
+            self.euid
+        }
+
+        fn real_uid(&self) -> u32 {
+            0
+        }
+    }
+}

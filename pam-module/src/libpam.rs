@@ -1,0 +1,212 @@
+//! The host as libpam shows it. With [`shield`](crate::shield), this is all the unsafe code of Nightlatch.
+//!
+//! Items are copied to owned values at once, since what libpam returns lives only until the item is set again. The
+//! conversation is our own: it copes with a missing array or answer, and it wipes and frees what it was given.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ptr;
+use std::time::Duration;
+
+use nightlatch_core::answer::{BadAnswer, LONGEST_ANSWER};
+use nightlatch_core::audit::Severity;
+use nightlatch_core::login::{Echo, Prompt};
+use nix::libc;
+use pamsm::{LogLvl, Pam, PamError, PamFlags, PamLibExt};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::host::{ConversationFailed, PamHost, Reply};
+
+/// libpam, for the length of one hook.
+pub struct LibPam {
+    pam: Pam,
+    silent: bool,
+}
+
+impl LibPam {
+    /// The handle and the flags that a hook was called with.
+    pub fn new(pam: Pam, flags: PamFlags) -> Self {
+        Self {
+            pam,
+            silent: flags.contains(PamFlags::SILENT),
+        }
+    }
+
+    fn handle(&self) -> *mut c_void {
+        // SAFETY: `Pam` is a transparent wrapper of the pointer that libpam called the hook with.
+        unsafe { *ptr::from_ref(&self.pam).cast() }
+    }
+
+    /// Sends one message; the answer is copied, wiped and freed.
+    fn converse(&self, style: c_int, text: &str) -> Result<Option<Reply>, ConversationFailed> {
+        // No text of ours holds a NUL; one that did would be cut there.
+        let text = CString::new(text.split('\0').next().unwrap_or_default())
+            .map_err(|_| ConversationFailed)?;
+        let message = Message {
+            style,
+            text: text.as_ptr(),
+        };
+        let conversation = self.conversation().ok_or(ConversationFailed)?;
+        let function = conversation.function.ok_or(ConversationFailed)?;
+        let mut responses: *mut Response = ptr::null_mut();
+        // SAFETY: the function and its data are the application's, as pam_conv(3) describes; the message outlives the
+        // call, and the array of messages has the one element that is announced.
+        let code = unsafe {
+            function(
+                1,
+                &mut ptr::from_ref(&message),
+                &raw mut responses,
+                conversation.data,
+            )
+        };
+        // SAFETY: the application gave this array for one message, or none.
+        let reply = unsafe { take_reply(responses) };
+        if code == PamError::SUCCESS as c_int {
+            Ok(reply)
+        } else {
+            Err(ConversationFailed)
+        }
+    }
+
+    fn conversation(&self) -> Option<&Conv> {
+        const PAM_CONV: c_int = 5;
+        let mut item: *const c_void = ptr::null();
+        // SAFETY: the handle is libpam's, and `item` is a place for a pointer.
+        let code = unsafe { pam_get_item(self.handle(), PAM_CONV, &raw mut item) };
+        if code != PamError::SUCCESS as c_int {
+            return None;
+        }
+        // SAFETY: a `PAM_CONV` item is null or a `struct pam_conv` that lives as long as the handle.
+        unsafe { item.cast::<Conv>().as_ref() }
+    }
+}
+
+impl PamHost for LibPam {
+    fn service(&self) -> String {
+        self.pam
+            .get_service()
+            .ok()
+            .flatten()
+            .map(lossy)
+            .unwrap_or_default()
+    }
+
+    fn user(&self) -> Result<Vec<u8>, ConversationFailed> {
+        match self.pam.get_user(None) {
+            Ok(Some(name)) => Ok(name.to_bytes().to_vec()),
+            Ok(None) | Err(_) => Err(ConversationFailed),
+        }
+    }
+
+    fn rhost(&self) -> Option<String> {
+        self.pam.get_rhost().ok().flatten().map(lossy)
+    }
+
+    fn ask(&self, prompt: &Prompt) -> Result<Reply, ConversationFailed> {
+        let style = match prompt.echo {
+            Echo::Off => PAM_PROMPT_ECHO_OFF,
+            Echo::On => PAM_PROMPT_ECHO_ON,
+        };
+        self.converse(style, &prompt.text)?
+            .ok_or(ConversationFailed)
+    }
+
+    fn tell(&self, text: &str) {
+        if !self.silent {
+            // Whether it arrives does not change what happened.
+            let _ = self.converse(PAM_TEXT_INFO, text);
+        }
+    }
+
+    fn fail_delay(&self, delay: Duration) {
+        let microseconds = c_uint::try_from(delay.as_micros()).unwrap_or(c_uint::MAX);
+        // SAFETY: the handle is libpam's; the call takes a number.
+        unsafe { pam_fail_delay(self.handle(), microseconds) };
+    }
+
+    fn log(&self, severity: Severity, line: &str) {
+        let level = match severity {
+            Severity::Debug => LogLvl::DEBUG,
+            Severity::Info => LogLvl::INFO,
+            Severity::Notice => LogLvl::NOTICE,
+            Severity::Warning => LogLvl::WARNING,
+            Severity::Error => LogLvl::ERR,
+        };
+        // A log that cannot be written does not change what happens.
+        let _ = self.pam.syslog(level, line);
+    }
+
+    fn effective_uid(&self) -> u32 {
+        nix::unistd::geteuid().as_raw()
+    }
+
+    fn real_uid(&self) -> u32 {
+        nix::unistd::getuid().as_raw()
+    }
+}
+
+fn lossy(item: &CStr) -> String {
+    item.to_string_lossy().into_owned()
+}
+
+/// Copies the answer out of an array of one response, then wipes and frees both.
+///
+/// # Safety
+///
+/// `responses` is null, or the array of one response that a conversation function handed over.
+unsafe fn take_reply(responses: *mut Response) -> Option<Reply> {
+    // SAFETY: by the contract of this function.
+    let response = unsafe { responses.as_ref() }?;
+    let text = response.text;
+    let reply = (!text.is_null()).then(|| {
+        // SAFETY: an answer is a string that ends with NUL, allocated by malloc and ours from here on (pam_conv(3)).
+        let bytes =
+            unsafe { std::slice::from_raw_parts_mut(text.cast::<u8>(), libc::strlen(text)) };
+        let reply = if bytes.len() > LONGEST_ANSWER {
+            Err(BadAnswer::TooLong)
+        } else {
+            Ok(Zeroizing::new(bytes.to_vec()))
+        };
+        bytes.zeroize();
+        reply
+    });
+    // SAFETY: both were allocated by malloc for us, and neither is used after this; free takes null.
+    unsafe {
+        libc::free(text.cast());
+        libc::free(responses.cast());
+    }
+    reply
+}
+
+/// `struct pam_message`
+#[repr(C)]
+struct Message {
+    style: c_int,
+    text: *const c_char,
+}
+
+/// `struct pam_response`
+#[repr(C)]
+struct Response {
+    text: *mut c_char,
+    _return_code: c_int,
+}
+
+/// `struct pam_conv`
+#[repr(C)]
+struct Conv {
+    function: Option<ConvFunction>,
+    data: *mut c_void,
+}
+
+type ConvFunction =
+    unsafe extern "C" fn(c_int, *mut *const Message, *mut *mut Response, *mut c_void) -> c_int;
+
+const PAM_PROMPT_ECHO_OFF: c_int = 1;
+const PAM_PROMPT_ECHO_ON: c_int = 2;
+const PAM_TEXT_INFO: c_int = 4;
+
+// What pamsm does not offer; it links libpam.
+unsafe extern "C" {
+    fn pam_get_item(handle: *const c_void, item_type: c_int, item: *mut *const c_void) -> c_int;
+    fn pam_fail_delay(handle: *mut c_void, microseconds: c_uint) -> c_int;
+}

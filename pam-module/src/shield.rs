@@ -1,0 +1,60 @@
+//! Protects whoever holds a person's lock from the caller of the host.
+//!
+//! `su` runs the module with the caller's real uid, and a process may signal one whose real uid is its own. Without
+//! care anybody could run `su alice`, stop the process while it holds alice's lock, and keep alice out. So while the
+//! lock is held no signal is delivered to the thread, and its credentials are root's alone.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use nightlatch_core::store::Shield;
+use nix::libc::{SYS_setresuid, syscall, uid_t};
+use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::unistd::{Uid, getuid};
+
+/// Blocks signals and raises the thread's real uid while work is done.
+pub struct CallerShield;
+
+impl Shield for CallerShield {
+    fn shelter(&self, work: &mut dyn FnMut()) -> io::Result<()> {
+        let mask_before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+        let caller = getuid();
+        let raised = raise(caller);
+        let done = raised.is_ok().then(|| catch_unwind(AssertUnwindSafe(work)));
+        // Put back in the other order: a signal that waited must find the caller's credentials in place.
+        let lowered = raised.and_then(|()| lower(caller));
+        mask_before.thread_set_mask()?;
+        if let Some(Err(panic)) = done {
+            resume_unwind(panic);
+        }
+        lowered
+    }
+}
+
+fn raise(caller: Uid) -> io::Result<()> {
+    if caller.is_root() {
+        Ok(())
+    } else {
+        set_real_uid(Uid::from_raw(0))
+    }
+}
+
+fn lower(caller: Uid) -> io::Result<()> {
+    if caller.is_root() {
+        Ok(())
+    } else {
+        set_real_uid(caller)
+    }
+}
+
+/// Changes the real uid of this thread. libc's function would change that of all threads of the host.
+fn set_real_uid(uid: Uid) -> io::Result<()> {
+    const UNCHANGED: uid_t = uid_t::MAX;
+    // SAFETY: the system call takes three numbers and touches no memory.
+    let result = unsafe { syscall(SYS_setresuid, uid.as_raw(), UNCHANGED, UNCHANGED) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
