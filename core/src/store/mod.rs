@@ -5,7 +5,9 @@
 
 mod files;
 mod lock;
+mod marker;
 mod memory;
+mod person;
 mod slots;
 
 use std::io;
@@ -17,6 +19,7 @@ pub use memory::MemoryStore;
 
 use crate::account::UserName;
 use crate::enrollment::Enrollment;
+use crate::safe_file::SafeFileError;
 use crate::state::State;
 
 /// All that is kept about one person.
@@ -107,6 +110,12 @@ pub enum StoreError {
         /// The directory that is locked.
         path: PathBuf,
     },
+    /// The holder of the lock could not be protected from the caller of the host, so nothing was done.
+    #[error("{}: the lock's holder could not be protected from signals: see the log for why", path.display())]
+    Unsheltered {
+        /// The directory that was to be locked.
+        path: PathBuf,
+    },
     /// The caller's limit on file sizes would kill the process in the middle of a write.
     #[error(
         "the limit on file sizes (RLIMIT_FSIZE, `ulimit -f`) is too small to record the login: raise it"
@@ -115,6 +124,9 @@ pub enum StoreError {
     /// The clock cannot be used.
     #[error(transparent)]
     Clock(#[from] crate::time::ClockError),
+    /// The kernel gave no random bits.
+    #[error(transparent)]
+    Random(#[from] crate::random::RandomError),
     /// A decision could not be made.
     #[error(transparent)]
     Decision(#[from] crate::backup_codes::BackupCodeError),
@@ -129,4 +141,18 @@ pub enum StoreError {
         /// How many bytes.
         bytes: usize,
     },
+}
+
+impl From<SafeFileError> for StoreError {
+    fn from(error: SafeFileError) -> Self {
+        match error {
+            SafeFileError::Unsafe { path, problem, mend } => Self::Unsafe { path, problem, mend },
+            SafeFileError::Io { path, doing, source } => Self::Io { path, doing, source },
+            SafeFileError::NotText(path) => Self::Malformed {
+                path,
+                problem: "not text in UTF-8".to_owned(),
+                mend: "Restore it from a backup".to_owned(),
+            },
+        }
+    }
 }

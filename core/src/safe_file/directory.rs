@@ -1,0 +1,414 @@
+//! A directory that was reached safely, and the files in it.
+//!
+//! Everything here is relative to the directory's descriptor. The path is kept for the words of errors, and to see
+//! whether the directory is still the one at its path.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use nix::NixPath;
+use nix::dir::{Dir, Type};
+use nix::errno::Errno;
+use nix::fcntl::{self, AT_FDCWD, AtFlags, OFlag};
+use nix::sys::stat::{self, FchmodatFlags, FileStat, Mode, SFlag};
+use nix::unistd::{self, UnlinkatFlags};
+use zeroize::Zeroizing;
+
+use super::{Guard, Owner, SafeFileError, check_directory, check_file, too_long, wrong_kind};
+
+/// A directory, open and checked.
+#[derive(Debug)]
+pub struct Directory {
+    file: File,
+    path: PathBuf,
+    owner: Owner,
+}
+
+/// What an opened file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reading.
+    Read,
+    /// Reading, and writing that is on the disk when it returns (`O_DSYNC`).
+    ReadAndWriteDurably,
+}
+
+/// A file, open and checked.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// The file.
+    pub file: File,
+    /// Its inode.
+    pub inode: u64,
+    /// How long it was when it was opened, in bytes.
+    pub length: usize,
+}
+
+impl Directory {
+    /// Walks to a directory from `/`. `Ok(None)` means that it, or one on the way, does not exist.
+    pub fn open(path: &Path, owner: Owner) -> Result<Option<Self>, SafeFileError> {
+        let mut components = path.components();
+        if components.next() != Some(Component::RootDir) {
+            return Err(SafeFileError::not_absolute(path));
+        }
+        let Some(mut here) = Self::open_at(
+            AT_FDCWD,
+            Path::new("/"),
+            PathBuf::from("/"),
+            owner,
+            Guard::Unwritable,
+        )?
+        else {
+            return Ok(None);
+        };
+        for component in components {
+            let Component::Normal(name) = component else {
+                return Err(SafeFileError::not_absolute(path));
+            };
+            let Some(next) = here.child(name, Guard::Unwritable)? else {
+                return Ok(None);
+            };
+            here = next;
+        }
+        Ok(Some(here))
+    }
+
+    /// Opens a directory in this one. `Ok(None)` means that it does not exist.
+    pub fn child(
+        &self,
+        name: impl AsRef<OsStr>,
+        guard: Guard,
+    ) -> Result<Option<Self>, SafeFileError> {
+        let name = name.as_ref();
+        Self::open_at(&self.file, name, self.path.join(name), self.owner, guard)
+    }
+
+    /// Opens a file in this directory. `Ok(None)` means that it does not exist.
+    pub fn open_file(
+        &self,
+        name: impl AsRef<OsStr>,
+        guard: Guard,
+        longest: usize,
+        access: Access,
+    ) -> Result<Option<OpenFile>, SafeFileError> {
+        let name = name.as_ref();
+        let access = match access {
+            Access::Read => OFlag::O_RDONLY,
+            Access::ReadAndWriteDurably => OFlag::O_RDWR | OFlag::O_DSYNC,
+        };
+        let path = self.path.join(name);
+        let file = match again(|| fcntl::openat(&self.file, name, access | ALWAYS, Mode::empty())) {
+            Ok(file) => kept(file, &path)?,
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(error) => return Err(self.refused(name, SFlag::S_IFREG, error)),
+        };
+        let stat =
+            stat::fstat(&file).map_err(|error| SafeFileError::io(&path, "looking at it", error))?;
+        check_file(&path, &stat, self.owner, guard, longest)?;
+        // The check made sure that it fits.
+        let length = usize::try_from(stat.st_size).unwrap_or(longest);
+        Ok(Some(OpenFile {
+            file,
+            inode: stat.st_ino,
+            length,
+        }))
+    }
+
+    /// Reads a whole file. `Ok(None)` means that it does not exist.
+    pub fn read(
+        &self,
+        name: impl AsRef<OsStr>,
+        guard: Guard,
+        longest: usize,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, SafeFileError> {
+        let name = name.as_ref();
+        let Some(OpenFile {
+            mut file, length, ..
+        }) = self.open_file(name, guard, longest, Access::Read)?
+        else {
+            return Ok(None);
+        };
+        // All the room at once, since a buffer that grows leaves copies behind. One byte more shows that it grew.
+        let mut bytes = Zeroizing::new(vec![0; length + 1]);
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match file.read(&mut bytes[filled..]) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    return Err(SafeFileError::io(&self.path.join(name), "reading", error));
+                }
+            }
+        }
+        if filled > length {
+            return Err(too_long(&self.path.join(name), length));
+        }
+        bytes.truncate(filled);
+        Ok(Some(bytes))
+    }
+
+    /// Whether there is anything of this name, of whatever kind.
+    pub fn holds(&self, name: &str) -> Result<bool, SafeFileError> {
+        match stat::fstatat(&self.file, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(error) => Err(SafeFileError::io(
+                &self.path.join(name),
+                "looking for it",
+                error,
+            )),
+        }
+    }
+
+    /// Puts a new file in the place of whatever file has this name, whole and durably, or leaves the old one.
+    ///
+    /// `contents` is given the inode that the file will have. Call it under a lock: a temporary file that is found is
+    /// taken for one that a killed process left, and replaced.
+    pub fn replace<C: AsRef<[u8]>, E: From<SafeFileError>>(
+        &self,
+        name: &str,
+        contents: impl FnOnce(u64) -> Result<C, E>,
+    ) -> Result<(), E> {
+        let temporary = format!("{name}.new");
+        let mut file = self.create_anew(&temporary)?;
+        let written = self.fill(&temporary, &mut file, contents).and_then(|()| {
+            again(|| fcntl::renameat(&self.file, temporary.as_str(), &self.file, name)).map_err(
+                |error| {
+                    SafeFileError::io(
+                        &self.path.join(name),
+                        "putting the new file in place",
+                        error,
+                    )
+                    .into()
+                },
+            )
+        });
+        if written.is_err() {
+            // Nothing depends on it: the next writer replaces what is left.
+            let _ = unistd::unlinkat(&self.file, temporary.as_str(), UnlinkatFlags::NoRemoveDir);
+        }
+        written?;
+        Ok(self.sync()?)
+    }
+
+    /// Makes an empty file if there is none of this name, durably.
+    pub fn mark(&self, name: &str) -> Result<(), SafeFileError> {
+        match self.create(name) {
+            Ok(file) => file
+                .sync_all()
+                .map_err(|error| SafeFileError::io(&self.path.join(name), "flushing", error))?,
+            Err(Errno::EEXIST) => {}
+            Err(error) => return Err(SafeFileError::io(&self.path.join(name), "creating", error)),
+        }
+        self.sync()
+    }
+
+    /// Takes a file away, durably. Says whether there was one.
+    pub fn remove(&self, name: &str) -> Result<bool, SafeFileError> {
+        match again(|| unistd::unlinkat(&self.file, name, UnlinkatFlags::NoRemoveDir)) {
+            Ok(()) => self.sync().map(|()| true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(error) => Err(SafeFileError::io(&self.path.join(name), "removing", error)),
+        }
+    }
+
+    /// Makes a directory (0700) in this one if there is none of this name, durably.
+    pub fn make_directory(&self, name: impl AsRef<OsStr>) -> Result<(), SafeFileError> {
+        let name = name.as_ref();
+        let path = || self.path.join(name);
+        match again(|| stat::mkdirat(&self.file, name, Mode::S_IRWXU)) {
+            // The umask may have taken bits away. Nobody else can have exchanged it: only the owner writes here.
+            Ok(()) => stat::fchmodat(
+                &self.file,
+                name,
+                Mode::S_IRWXU,
+                FchmodatFlags::FollowSymlink,
+            )
+            .map_err(|error| SafeFileError::io(&path(), "setting its mode", error))?,
+            Err(Errno::EEXIST) => {}
+            Err(error) => return Err(SafeFileError::io(&path(), "making the directory", error)),
+        }
+        self.sync()
+    }
+
+    /// Flushes the names in this directory to the disk.
+    pub fn sync(&self) -> Result<(), SafeFileError> {
+        self.file
+            .sync_all()
+            .map_err(|error| SafeFileError::io(&self.path, "flushing", error))
+    }
+
+    /// The names of the directories in this one, in no order. Names that are not UTF-8 are left out.
+    pub fn directories(self) -> Result<Vec<String>, SafeFileError> {
+        let failed = |error: Errno| SafeFileError::io(&self.path, "listing", error);
+        let kept_for_looking = self
+            .file
+            .try_clone()
+            .map_err(|error| SafeFileError::io(&self.path, "listing", error))?;
+        let mut list = Dir::from_fd(self.file.into()).map_err(failed)?;
+        let mut names = Vec::new();
+        for entry in list.iter() {
+            let entry = entry.map_err(failed)?;
+            let Ok(name) = entry.file_name().to_str() else {
+                continue;
+            };
+            if name == "." || name == ".." {
+                continue;
+            }
+            let is_directory = match entry.file_type() {
+                Some(kind) => kind == Type::Directory,
+                // Not every file system says; and it may have gone by now.
+                None => stat::fstatat(&kept_for_looking, name, AtFlags::AT_SYMLINK_NOFOLLOW)
+                    .is_ok_and(|stat| super::kind(&stat) == SFlag::S_IFDIR),
+            };
+            if is_directory {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether this is still the directory that its path leads to.
+    pub fn is_at_its_path(&self) -> Result<bool, SafeFileError> {
+        let identity = |stat: FileStat| (stat.st_dev, stat.st_ino);
+        let failed = |error| SafeFileError::io(&self.path, "looking at it", error);
+        match stat::lstat(&self.path) {
+            Ok(there) => Ok(identity(there) == identity(stat::fstat(&self.file).map_err(failed)?)),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// The directory's descriptor, for locking.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The path by which the directory was reached.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn open_at<P: NixPath + ?Sized>(
+        parent: impl AsFd,
+        name: &P,
+        path: PathBuf,
+        owner: Owner,
+        guard: Guard,
+    ) -> Result<Option<Self>, SafeFileError> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | ALWAYS;
+        let file = match again(|| fcntl::openat(&parent, name, flags, Mode::empty())) {
+            Ok(file) => kept(file, &path)?,
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(error) => return Err(refused(parent, name, &path, SFlag::S_IFDIR, error)),
+        };
+        let stat =
+            stat::fstat(&file).map_err(|error| SafeFileError::io(&path, "looking at it", error))?;
+        check_directory(&path, &stat, owner, guard)?;
+        Ok(Some(Self { file, path, owner }))
+    }
+
+    fn fill<C: AsRef<[u8]>, E: From<SafeFileError>>(
+        &self,
+        name: &str,
+        file: &mut File,
+        contents: impl FnOnce(u64) -> Result<C, E>,
+    ) -> Result<(), E> {
+        let failed =
+            |doing, error: io::Error| SafeFileError::io(&self.path.join(name), doing, error);
+        let stat = stat::fstat(&*file).map_err(|error| failed("looking at it", error.into()))?;
+        let contents = contents(stat.st_ino)?;
+        file.write_all(contents.as_ref())
+            .map_err(|error| failed("writing", error))?;
+        file.sync_all().map_err(|error| failed("flushing", error))?;
+        Ok(())
+    }
+
+    /// Creates a file in the place of one that may have been left over.
+    fn create_anew(&self, name: &str) -> Result<File, SafeFileError> {
+        let failed = |error| SafeFileError::io(&self.path.join(name), "creating", error);
+        match self.create(name) {
+            Err(Errno::EEXIST) => {
+                again(|| unistd::unlinkat(&self.file, name, UnlinkatFlags::NoRemoveDir))
+                    .map_err(|error| self.refused(name, SFlag::S_IFREG, error))?;
+                self.create(name).map_err(failed)
+            }
+            other => other.map_err(failed),
+        }
+    }
+
+    fn create(&self, name: &str) -> Result<File, Errno> {
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | ALWAYS;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        let file = again(|| fcntl::openat(&self.file, name, flags, mode))?;
+        let file = above_standard(file)
+            .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+        // The umask may have taken bits away.
+        stat::fchmod(&file, mode)?;
+        Ok(file)
+    }
+
+    fn refused(&self, name: impl AsRef<OsStr>, wanted: SFlag, error: Errno) -> SafeFileError {
+        refused(
+            &self.file,
+            name.as_ref(),
+            &self.path.join(name.as_ref()),
+            wanted,
+            error,
+        )
+    }
+}
+
+/// Says why something could not be opened: what stands there, if it is of the wrong kind, and else the system's reason.
+fn refused<P: NixPath + ?Sized>(
+    parent: impl AsFd,
+    name: &P,
+    path: &Path,
+    wanted: SFlag,
+    error: Errno,
+) -> SafeFileError {
+    match stat::fstatat(parent, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(stat) if super::kind(&stat) != wanted => wrong_kind(path, &stat, wanted),
+        _ => SafeFileError::io(path, "opening", error),
+    }
+}
+
+fn kept(file: OwnedFd, path: &Path) -> Result<File, SafeFileError> {
+    above_standard(file).map_err(|error| SafeFileError::io(path, "opening", error))
+}
+
+/// Moves a descriptor out of the way of standard input, output and error, which the host may have closed: a library that
+/// prints would write into our file.
+fn above_standard(file: OwnedFd) -> io::Result<File> {
+    if file.as_raw_fd() > 2 {
+        return Ok(file.into());
+    }
+    // This is F_DUPFD_CLOEXEC from 3 on, as the standard library says in its source; so it is checked here.
+    let moved = file.try_clone()?;
+    if moved.as_raw_fd() > 2 {
+        Ok(moved.into())
+    } else {
+        Err(Errno::EMFILE.into())
+    }
+}
+
+/// Runs a system call again when a signal interrupted it.
+fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
+
+/// Never through a symbolic link, never inherited by a child, never waiting for the other end of a FIFO.
+const ALWAYS: OFlag = OFlag::O_NOFOLLOW
+    .union(OFlag::O_CLOEXEC)
+    .union(OFlag::O_NONBLOCK);

@@ -1,0 +1,170 @@
+//! The store on this host: `store.toml`, and a directory for each person that holds the enrollment, the state and perhaps
+//! a tombstone.
+//!
+//! Nothing stays open between two calls, and every call begins at `/`: a file system that is unmounted or mounted
+//! meanwhile is noticed.
+
+use std::path::{Path, PathBuf};
+
+use super::lock::{self, NoShield, PATIENCE, Patience, Shield};
+use super::person::{Person, check_file_size_limit};
+use super::{Change, Record, Store, StoreError, marker, slots};
+use crate::account::UserName;
+use crate::safe_file::{Access, Directory, Guard, Owner};
+use crate::state::Integrity;
+
+/// Records as files that belong to root.
+pub struct FileStore {
+    directory: PathBuf,
+    owner: Owner,
+    shield: Box<dyn Shield>,
+}
+
+impl FileStore {
+    /// The store in this directory, an absolute path. Nothing is opened yet.
+    #[must_use]
+    pub fn new(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            owner: Owner::ROOT,
+            shield: Box::new(NoShield),
+        }
+    }
+
+    /// Makes the store if there is none: its directory, whose parent must exist, and what says that it is a store.
+    pub fn create(directory: &Path) -> Result<Self, StoreError> {
+        let store = Self::new(directory);
+        store.make()?;
+        Ok(store)
+    }
+
+    /// A store that belongs to `uid` instead of root. For tests, which run as anybody.
+    #[must_use]
+    pub fn owned_by(directory: &Path, uid: u32) -> Self {
+        Self {
+            owner: Owner::for_tests(uid),
+            ..Self::new(directory)
+        }
+    }
+
+    /// [`create`](Self::create) for [`owned_by`](Self::owned_by).
+    pub fn create_owned_by(directory: &Path, uid: u32) -> Result<Self, StoreError> {
+        let store = Self::owned_by(directory, uid);
+        store.make()?;
+        Ok(store)
+    }
+
+    /// Protects whoever holds a lock with this shield.
+    #[must_use]
+    pub fn with_shield(self, shield: Box<dyn Shield>) -> Self {
+        Self { shield, ..self }
+    }
+
+    fn make(&self) -> Result<(), StoreError> {
+        let (Some(parent), Some(name)) = (self.directory.parent(), self.directory.file_name())
+        else {
+            return Err(StoreError::NotAStore(self.directory.clone()));
+        };
+        let parent = Directory::open(parent, self.owner)?
+            .ok_or_else(|| StoreError::NotAStore(self.directory.clone()))?;
+        let mut patience = Patience::new(PATIENCE);
+        loop {
+            parent.make_directory(name)?;
+            let Some(directory) = parent.child(name, Guard::Unwritable)? else {
+                continue;
+            };
+            // Two that make it at once would give it two ids.
+            let made = lock::alone(&directory, &NoShield, &mut patience, &mut || {
+                directory.make_directory(USERS)?;
+                marker::write(&directory)
+            })?;
+            if made.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Opens the directory of all people, in a store that this program understands.
+    fn people(&self) -> Result<Directory, StoreError> {
+        let store = Directory::open(&self.directory, self.owner)?
+            .ok_or_else(|| StoreError::NotAStore(self.directory.clone()))?;
+        marker::check(&store)?;
+        store
+            .child(USERS, Guard::Unwritable)?
+            .ok_or_else(|| StoreError::NotAStore(self.directory.join(USERS)))
+    }
+
+    fn look_once(&self, who: &UserName) -> Result<Record, StoreError> {
+        match self.people()?.child(who.directory_name(), Guard::Secret)? {
+            Some(directory) => Ok(Person::read(&directory, who, Access::Read)?.into_record()),
+            None => Ok(Record::default()),
+        }
+    }
+}
+
+impl Store for FileStore {
+    fn look(&self, who: &UserName) -> Result<Record, StoreError> {
+        let mut record = self.look_once(who)?;
+        // Without the lock, a slot may be read while it is written, and a state may be missed while it is removed.
+        for _ in 0..SECOND_LOOKS {
+            if !matches!(
+                record.state.integrity,
+                Integrity::OneSlotBad | Integrity::Lost
+            ) {
+                break;
+            }
+            record = self.look_once(who)?;
+        }
+        Ok(record)
+    }
+
+    fn transact(
+        &self,
+        who: &UserName,
+        decide: &mut dyn FnMut(&Record) -> Result<Change, StoreError>,
+    ) -> Result<(), StoreError> {
+        // Before anything is decided: nobody learns whether a code was right from a try that could not be recorded.
+        check_file_size_limit(slots::FILE)?;
+        let mut patience = Patience::new(PATIENCE);
+        loop {
+            let people = self.people()?;
+            let Some(directory) = people.child(who.directory_name(), Guard::Secret)? else {
+                // Nothing is kept about them. A directory is made only when something is to be.
+                if matches!(
+                    decide(&Record::default())?,
+                    Change::Nothing | Change::Remove
+                ) {
+                    return Ok(());
+                }
+                people.make_directory(who.directory_name())?;
+                continue;
+            };
+            let done = lock::alone(&directory, &*self.shield, &mut patience, &mut || {
+                let person = Person::read(&directory, who, Access::ReadAndWriteDurably)?;
+                let change = decide(person.record())?;
+                person.apply(change)
+            })?;
+            if done.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What is in the directory of all people but is no person's directory is left out.
+    fn users(&self) -> Result<Vec<UserName>, StoreError> {
+        let names = self.people()?.directories()?;
+        let mut users: Vec<_> = names
+            .iter()
+            .filter_map(|name| UserName::from_directory_name(name).ok())
+            .collect();
+        users.sort();
+        Ok(users)
+    }
+}
+
+const USERS: &str = "users";
+/// How often a record is read again that looks damaged.
+const SECOND_LOOKS: usize = 3;
+
+#[cfg(test)]
+mod tests;
