@@ -24,3 +24,6 @@ pub mod throttle;
 pub mod time;
 pub mod token;
 pub mod transaction;
+
+#[cfg(test)]
+mod tests_alone;

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use nix::NixPath;
 use nix::dir::{Dir, Type};
@@ -17,7 +17,9 @@ use nix::sys::stat::{self, FchmodatFlags, FileStat, Mode, SFlag};
 use nix::unistd::{self, UnlinkatFlags};
 use zeroize::Zeroizing;
 
-use super::{Guard, Owner, SafeFileError, check_directory, check_file, too_long, wrong_kind};
+use super::{
+    Guard, Owner, SafeFileError, check_directory, check_file, check_whole, too_long, wrong_kind,
+};
 
 /// A directory, open and checked.
 #[derive(Debug)]
@@ -50,24 +52,12 @@ pub struct OpenFile {
 impl Directory {
     /// Walks to a directory from `/`. `Ok(None)` means that it, or one on the way, does not exist.
     pub fn open(path: &Path, owner: Owner) -> Result<Option<Self>, SafeFileError> {
-        let mut components = path.components();
-        if components.next() != Some(Component::RootDir) {
-            return Err(SafeFileError::not_absolute(path));
-        }
-        let Some(mut here) = Self::open_at(
-            AT_FDCWD,
-            Path::new("/"),
-            PathBuf::from("/"),
-            owner,
-            Guard::Unwritable,
-        )?
-        else {
+        check_whole(path)?;
+        let root = PathBuf::from("/");
+        let Some(mut here) = Self::open_at(AT_FDCWD, "/", root, owner, Guard::Unwritable)? else {
             return Ok(None);
         };
-        for component in components {
-            let Component::Normal(name) = component else {
-                return Err(SafeFileError::not_absolute(path));
-            };
+        for name in path.iter().skip(1) {
             let Some(next) = here.child(name, Guard::Unwritable)? else {
                 return Ok(None);
             };

@@ -8,7 +8,7 @@
 mod directory;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nix::sys::stat::{FileStat, SFlag};
 use zeroize::Zeroizing;
@@ -39,6 +39,7 @@ pub fn read(
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(SafeFileError::not_absolute(path));
     };
+    check_whole(path)?;
     match Directory::open(parent, owner)? {
         Some(directory) => directory.read(name, guard, longest),
         None => Ok(None),
@@ -142,6 +143,17 @@ fn read_text(path: &Path, owner: Owner) -> Result<Option<String>, SafeFileError>
     }
 }
 
+/// Refuses a path that does not start at `/` or goes back up.
+pub(crate) fn check_whole(path: &Path) -> Result<(), SafeFileError> {
+    let mut components = path.components();
+    let starts_at_root = components.next() == Some(Component::RootDir);
+    if starts_at_root && components.all(|component| matches!(component, Component::Normal(_))) {
+        Ok(())
+    } else {
+        Err(SafeFileError::not_absolute(path))
+    }
+}
+
 /// Checks a directory on the way (`Guard::Unwritable`) or one that is locked (`Guard::Secret`).
 fn check_directory(
     path: &Path,
@@ -158,11 +170,11 @@ fn check_directory(
         Guard::Unwritable => WRITABLE,
         Guard::Secret => ANYTHING,
     };
-    let owned = match guard {
+    let is_owned = match guard {
         Guard::Unwritable => stat.st_uid == owner.uid || stat.st_uid == 0,
         Guard::Secret => stat.st_uid == owner.uid,
     };
-    check_owner_and_mode(path, stat, owner, owned, others)
+    check_owner_and_mode(path, stat, owner, is_owned, others)
 }
 
 /// Checks a file that is read or written. One that was replaced since it was opened has no name left; that is fine.
@@ -201,17 +213,17 @@ fn check_owner_and_mode(
     path: &Path,
     stat: &FileStat,
     owner: Owner,
-    owned: bool,
+    is_owned: bool,
     others: u32,
 ) -> Result<(), SafeFileError> {
     let open = stat.st_mode & others;
-    if owned && open == 0 {
+    if is_owned && open == 0 {
         return Ok(());
     }
     let shown = path.display();
     let mut problems = Vec::new();
     let mut mends = Vec::new();
-    if !owned {
+    if !is_owned {
         problems.push(format!("it belongs to uid {}", stat.st_uid));
         mends.push(format!(
             "chown {} {shown}",

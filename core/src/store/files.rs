@@ -10,7 +10,7 @@ use super::lock::{self, NoShield, PATIENCE, Patience, Shield};
 use super::person::{Person, check_file_size_limit};
 use super::{Change, Record, Store, StoreError, marker, slots};
 use crate::account::UserName;
-use crate::safe_file::{Access, Directory, Guard, Owner};
+use crate::safe_file::{Access, Directory, Guard, Owner, check_whole};
 use crate::state::Integrity;
 
 /// Records as files that belong to root.
@@ -61,6 +61,7 @@ impl FileStore {
     }
 
     fn make(&self) -> Result<(), StoreError> {
+        check_whole(&self.directory)?;
         let (Some(parent), Some(name)) = (self.directory.parent(), self.directory.file_name())
         else {
             return Err(StoreError::NotAStore(self.directory.clone()));

@@ -72,7 +72,7 @@ pub(super) fn alone<T>(
         shield.shelter(&mut || {
             attempt = Some(panic::catch_unwind(AssertUnwindSafe(|| {
                 try_alone(directory, work)
-            })))
+            })));
         });
         match attempt {
             Some(Ok(result)) => match result? {
@@ -144,3 +144,162 @@ fn busy(directory: &Directory) -> StoreError {
 
 const FIRST_PAUSE: Duration = Duration::from_micros(500);
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::safe_file::Owner;
+    use std::fs;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const SHORT: Duration = Duration::from_millis(60);
+
+    fn directory(home: &tempfile::TempDir) -> Directory {
+        let owner = Owner::for_tests(nix::unistd::Uid::current().as_raw());
+        Directory::open(home.path(), owner).unwrap().unwrap()
+    }
+
+    fn try_it(directory: &Directory) -> Result<Option<()>, StoreError> {
+        alone(directory, &NoShield, &mut Patience::new(SHORT), &mut || {
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn only_one_holds_the_lock_and_the_other_is_told_who_is_busy() {
+        let home = tempfile::tempdir().unwrap();
+        let (first, second) = (directory(&home), directory(&home));
+        let start = Instant::now();
+        let result = alone(&first, &NoShield, &mut Patience::new(SHORT), &mut || {
+            try_it(&second)
+        });
+        assert!(matches!(result, Err(StoreError::Busy { path }) if path == home.path()));
+        assert!((SHORT..SHORT * 10).contains(&start.elapsed()));
+    }
+
+    #[test]
+    fn the_lock_is_released_on_every_way_out_though_the_descriptor_lives_on() {
+        let home = tempfile::tempdir().unwrap();
+        let first = directory(&home);
+        // As a child of the host has it.
+        let _inherited = first.file().try_clone().unwrap();
+        let second = directory(&home);
+        let mut patience = Patience::new(SHORT);
+
+        assert_eq!(
+            alone(&first, &NoShield, &mut patience, &mut || Ok(7)).unwrap(),
+            Some(7)
+        );
+        assert_eq!(try_it(&second).unwrap(), Some(()));
+
+        let failed = alone(&first, &NoShield, &mut patience, &mut || {
+            Err::<(), _>(StoreError::FileSizeLimit)
+        });
+        assert!(matches!(failed, Err(StoreError::FileSizeLimit)));
+        assert_eq!(try_it(&second).unwrap(), Some(()));
+
+        let panicked = panic::catch_unwind(AssertUnwindSafe(|| {
+            let mut work =
+                || -> Result<(), StoreError> { panic::resume_unwind(Box::new("planted")) };
+            alone(&first, &NoShield, &mut patience, &mut work)
+        }));
+        assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&"planted"));
+        assert_eq!(try_it(&second).unwrap(), Some(()));
+    }
+
+    #[test]
+    fn a_directory_that_is_no_longer_at_its_path_has_to_be_opened_again() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("alice");
+        let owner = Owner::for_tests(nix::unistd::Uid::current().as_raw());
+        fs::create_dir(&path).unwrap();
+        let old = Directory::open(&path, owner).unwrap().unwrap();
+        fs::rename(&path, home.path().join("old")).unwrap();
+        assert_eq!(try_it(&old).unwrap(), None);
+        fs::create_dir(&path).unwrap();
+        assert_eq!(try_it(&old).unwrap(), None);
+        let new = Directory::open(&path, owner).unwrap().unwrap();
+        assert_eq!(try_it(&new).unwrap(), Some(()));
+    }
+
+    /// Counts how often it sheltered, and sees whether the lock was held before and after.
+    struct Watching<'d> {
+        other: &'d Directory,
+        free_before: AtomicUsize,
+        free_after: AtomicUsize,
+    }
+
+    impl Shield for Watching<'_> {
+        fn shelter(&self, work: &mut dyn FnMut()) {
+            let free = |count: &AtomicUsize| {
+                if self.other.file().try_lock().is_ok() {
+                    self.other.file().unlock().unwrap();
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            };
+            free(&self.free_before);
+            work();
+            free(&self.free_after);
+        }
+    }
+
+    #[test]
+    fn the_lock_is_held_only_in_the_shield() {
+        let home = tempfile::tempdir().unwrap();
+        let (mine, other) = (directory(&home), directory(&home));
+        let shield = Watching {
+            other: &other,
+            free_before: 0.into(),
+            free_after: 0.into(),
+        };
+        let mut patience = Patience::new(SHORT);
+        let done = alone(&mine, &shield, &mut patience, &mut || {
+            Ok(other.file().try_lock().is_err())
+        });
+        assert_eq!(done.unwrap(), Some(true));
+        assert_eq!(
+            (
+                shield.free_before.into_inner(),
+                shield.free_after.into_inner()
+            ),
+            (1, 1)
+        );
+    }
+
+    #[test]
+    fn a_shield_sees_no_panic() {
+        struct Fragile(AtomicUsize);
+        impl Shield for Fragile {
+            fn shelter(&self, work: &mut dyn FnMut()) {
+                work();
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let home = tempfile::tempdir().unwrap();
+        let (directory, shield) = (directory(&home), Fragile(0.into()));
+        let result = panic::catch_unwind(AssertUnwindSafe(|| {
+            let mut work =
+                || -> Result<(), StoreError> { panic::resume_unwind(Box::new("planted")) };
+            alone(&directory, &shield, &mut Patience::new(SHORT), &mut work)
+        }));
+        assert!(result.is_err());
+        assert_eq!(shield.0.into_inner(), 1);
+    }
+
+    #[test]
+    fn given_a_shield_that_cannot_protect_nothing_is_done() {
+        struct Broken;
+        impl Shield for Broken {
+            fn shelter(&self, _: &mut dyn FnMut()) {}
+        }
+        let home = tempfile::tempdir().unwrap();
+        let mut work = || -> Result<(), StoreError> { panic!("it ran") };
+        let result = alone(
+            &directory(&home),
+            &Broken,
+            &mut Patience::new(SHORT),
+            &mut work,
+        );
+        assert!(matches!(result, Err(StoreError::Unsheltered { .. })));
+    }
+}

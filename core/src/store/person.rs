@@ -17,6 +17,7 @@ use crate::state::{Integrity, State};
 /// One person's record as it was read, and the descriptor that the next state goes through.
 pub(super) struct Person<'d> {
     directory: &'d Directory,
+    who: &'d UserName,
     record: Record,
     state: StateFile,
 }
@@ -25,7 +26,7 @@ impl<'d> Person<'d> {
     /// Reads all that is kept about `who`. With `Access::Read` it is for showing only.
     pub(super) fn read(
         directory: &'d Directory,
-        who: &UserName,
+        who: &'d UserName,
         access: Access,
     ) -> Result<Self, StoreError> {
         let enrollment = read_enrollment(directory, who)?;
@@ -41,6 +42,7 @@ impl<'d> Person<'d> {
         let removed = directory.holds(REMOVED)?;
         Ok(Self {
             directory,
+            who,
             record: Record {
                 enrollment,
                 state,
@@ -89,6 +91,18 @@ impl<'d> Person<'d> {
     /// The state goes first: it holds the old entries and the new, so that it fits the old enrollment and the new.
     fn write_enrollment(&self, enrollment: &Enrollment, state: &State) -> Result<(), StoreError> {
         let text = enrollment.to_toml();
+        if enrollment.user != *self.who || text.len() > Enrollment::LONGEST_FILE {
+            // Written, it could never be read again.
+            return Err(StoreError::Malformed {
+                path: self.directory.path().join(ENROLLMENT),
+                problem: format!(
+                    "an enrollment of {:?}, {} bytes long, was to be written here",
+                    enrollment.user.as_str(),
+                    text.len()
+                ),
+                mend: "This is a fault in Nightlatch, please report it".to_owned(),
+            });
+        }
         // Both are known before anything is written: half a change helps nobody.
         check_file_size_limit(text.len())?;
         self.write_state(state)?;

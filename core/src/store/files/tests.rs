@@ -1,1 +1,494 @@
+//! The store on real files: what is kept, what is refused, in which order things are written.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Uid, mkfifo};
+use tempfile::TempDir;
+
+use super::*;
+use crate::enrollment::Enrollment;
+use crate::id::Id;
+use crate::state::State;
+use crate::tests_alone::in_a_process_of_its_own;
+use crate::time::Time;
+use crate::token::{Algorithm, Digits, Kind, Label, Period, Secret, Token};
+
+mod hostile;
+
+/// A store of its own for each test.
+struct House {
+    home: TempDir,
+    store: FileStore,
+}
+
+impl House {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let store = FileStore::create_owned_by(&home.path().join("store"), me()).unwrap();
+        Self { home, store }
+    }
+
+    /// With alice enrolled, and 3 failures in her state.
+    fn with_alice() -> Self {
+        let house = Self::new();
+        house
+            .change(Change::Enrollment(enrollment("alice"), state(3)))
+            .unwrap();
+        house
+    }
+
+    fn path(&self) -> PathBuf {
+        self.home.path().join("store")
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.path().join("users/alice").join(name)
+    }
+
+    fn look(&self) -> Record {
+        self.store.look(&alice()).unwrap()
+    }
+
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "without a borrow at every call it reads better"
+    )]
+    fn change(&self, change: Change) -> Result<(), StoreError> {
+        self.store.transact(&alice(), &mut |_| Ok(change.clone()))
+    }
+
+    /// How many failures there are, and how far that can be believed.
+    fn found(&self) -> (u32, Integrity) {
+        let state = self.look().state;
+        (state.elsewhere.failures, state.integrity)
+    }
+}
+
+fn me() -> u32 {
+    Uid::current().as_raw()
+}
+
+fn alice() -> UserName {
+    UserName::parse("alice").unwrap()
+}
+
+fn enrollment(user: &str) -> Enrollment {
+    let token = Token {
+        id: Id::new().unwrap(),
+        label: Label::parse("phone").unwrap(),
+        kind: Kind::Totp {
+            period: Period::THIRTY,
+        },
+        secret: Secret::generate(Algorithm::Sha1).unwrap(),
+        algorithm: Algorithm::Sha1,
+        digits: Digits::SIX,
+    };
+    Enrollment {
+        user: UserName::parse(user).unwrap(),
+        uid: 1000,
+        created: Time::from_unix(1_795_487_400),
+        tokens: vec![token],
+        backup_codes: None,
+    }
+}
+
+fn state(failures: u32) -> State {
+    let mut state = State::default();
+    state.elsewhere.failures = failures;
+    state
+}
+
+fn one_more(record: &Record) -> Change {
+    Change::State(state(record.state.elsewhere.failures + 1))
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+/// The error must name the path and a mend that holds `mend`.
+fn assert_refused<T>(result: Result<T, StoreError>, path: &Path, mend: &str) {
+    let Err(error) = result else {
+        panic!("{} was not refused", path.display())
+    };
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("{}: ", path.display())), "{text}");
+    assert!(text.contains(mend), "{text}");
+}
+
+#[test]
+fn a_new_store_is_empty_and_making_it_again_keeps_it() {
+    let house = House::new();
+    let marker = fs::read_to_string(house.path().join("store.toml")).unwrap();
+    house
+        .change(Change::Enrollment(enrollment("alice"), state(0)))
+        .unwrap();
+    FileStore::create_owned_by(&house.path(), me()).unwrap();
+    assert_eq!(
+        fs::read_to_string(house.path().join("store.toml")).unwrap(),
+        marker
+    );
+    assert!(house.look().enrollment.is_some());
+    assert_eq!(house.store.users().unwrap(), [alice()]);
+    assert!(!House::new().look().removed);
+}
+
+#[test]
+fn a_store_is_not_made_where_its_parent_does_not_exist() {
+    let home = tempfile::tempdir().unwrap();
+    let result = FileStore::create_owned_by(&home.path().join("no/store"), me());
+    assert!(matches!(result, Err(StoreError::NotAStore(_))));
+}
+
+#[test]
+fn two_that_make_a_store_at_once_make_one() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("store");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| FileStore::create_owned_by(&path, me()).unwrap());
+        }
+    });
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 2);
+}
+
+#[test]
+fn all_that_is_made_is_closed_to_others() {
+    let house = House::with_alice();
+    for directory in [house.path(), house.path().join("users"), house.file("")] {
+        assert_eq!(mode(&directory), 0o700);
+    }
+    for file in [
+        house.path().join("store.toml"),
+        house.file("enrollment.toml"),
+        house.file("state"),
+    ] {
+        assert_eq!(mode(&file), 0o600);
+    }
+}
+
+#[test]
+fn without_its_marker_a_store_is_none() {
+    let house = House::with_alice();
+    fs::remove_file(house.path().join("store.toml")).unwrap();
+    assert!(matches!(
+        house.store.look(&alice()),
+        Err(StoreError::NotAStore(_))
+    ));
+    assert!(matches!(house.store.users(), Err(StoreError::NotAStore(_))));
+    let mut never = |_: &Record| panic!("it was decided");
+    assert!(matches!(
+        house.store.transact(&alice(), &mut never),
+        Err(StoreError::NotAStore(_))
+    ));
+    fs::remove_dir_all(house.path()).unwrap();
+    assert!(matches!(
+        house.store.look(&alice()),
+        Err(StoreError::NotAStore(_))
+    ));
+}
+
+#[test]
+fn without_the_directory_of_all_people_a_store_is_none() {
+    let house = House::new();
+    fs::remove_dir(house.path().join("users")).unwrap();
+    assert!(matches!(
+        house.store.look(&alice()),
+        Err(StoreError::NotAStore(_))
+    ));
+}
+
+#[test]
+fn a_marker_that_is_not_understood_denies() {
+    let house = House::with_alice();
+    let path = house.path().join("store.toml");
+    let good = fs::read_to_string(&path).unwrap();
+    for bad in [
+        good.replace("version = 1", "version = 2"),
+        good.replace("version = 1\n", ""),
+        format!("{good}colour = 1\n"),
+        good.replace("id = \"", "id = \"x"),
+        String::new(),
+        "\0".repeat(100),
+    ] {
+        fs::write(&path, bad).unwrap();
+        assert_refused(house.store.look(&alice()), &path, "Restore it");
+        assert_refused(house.change(Change::Nothing), &path, "Restore it");
+        assert_refused(
+            FileStore::create_owned_by(&house.path(), me()),
+            &path,
+            "Restore it",
+        );
+    }
+}
+
+#[test]
+fn a_stranger_has_an_empty_record_and_gets_a_directory_only_when_something_is_kept() {
+    let house = House::new();
+    for change in [Change::Nothing, Change::Remove] {
+        house.change(change).unwrap();
+        assert!(house.look().enrollment.is_none());
+        assert!(!house.file("").exists());
+    }
+    house.change(Change::State(state(1))).unwrap();
+    assert_eq!(house.found(), (1, Integrity::Whole));
+    assert!(house.look().enrollment.is_none());
+}
+
+#[test]
+fn what_is_written_comes_back() {
+    let house = House::new();
+    let written = enrollment("alice");
+    house
+        .change(Change::Enrollment(written.clone(), state(3)))
+        .unwrap();
+    let record = house.look();
+    assert_eq!(*record.enrollment.unwrap().to_toml(), *written.to_toml());
+    assert_eq!(
+        (house.found(), record.removed),
+        ((3, Integrity::Whole), false)
+    );
+    for failures in 4..10 {
+        house
+            .store
+            .transact(&alice(), &mut |record| Ok(one_more(record)))
+            .unwrap();
+        assert_eq!(house.found(), (failures, Integrity::Whole));
+    }
+}
+
+#[test]
+fn a_login_overwrites_the_state_in_place() {
+    let house = House::with_alice();
+    let (state_file, enrollment_file) = (house.file("state"), house.file("enrollment.toml"));
+    let before = (
+        fs::metadata(&state_file).unwrap().ino(),
+        fs::metadata(&enrollment_file).unwrap().ino(),
+    );
+    house.change(Change::State(state(4))).unwrap();
+    house.change(Change::State(state(5))).unwrap();
+    let after = (
+        fs::metadata(&state_file).unwrap().ino(),
+        fs::metadata(&enrollment_file).unwrap().ino(),
+    );
+    assert_eq!(before, after);
+    assert_eq!(fs::metadata(&state_file).unwrap().len(), 8192);
+}
+
+#[test]
+fn both_slots_of_a_new_state_are_really_on_the_disk() {
+    let house = House::with_alice();
+    assert!(fs::metadata(house.file("state")).unwrap().blocks() * 512 >= 8192);
+}
+
+#[test]
+fn a_decision_that_fails_changes_nothing_and_frees_the_lock() {
+    let house = House::with_alice();
+    let before = fs::read(house.file("state")).unwrap();
+    let result = house
+        .store
+        .transact(&alice(), &mut |_| Err(StoreError::FileSizeLimit));
+    assert!(matches!(result, Err(StoreError::FileSizeLimit)));
+    assert_eq!(fs::read(house.file("state")).unwrap(), before);
+    house.change(Change::State(state(9))).unwrap();
+}
+
+#[test]
+fn removing_leaves_a_tombstone_and_enrolling_takes_it_away() {
+    let house = House::with_alice();
+    house.change(Change::Remove).unwrap();
+    let record = house.look();
+    assert!(record.enrollment.is_none() && record.removed);
+    assert_eq!(record.state, State::default());
+    assert!(!house.file("state").exists());
+    // Failures of somebody removed are kept, and do not bring anything back.
+    house.change(Change::State(state(1))).unwrap();
+    assert!(house.look().removed);
+    house
+        .change(Change::Enrollment(enrollment("alice"), state(0)))
+        .unwrap();
+    assert!(!house.look().removed);
+    assert_eq!(fs::read_dir(house.file("")).unwrap().count(), 2);
+}
+
+#[test]
+fn removing_somebody_who_is_not_enrolled_leaves_no_tombstone() {
+    let house = House::new();
+    house.change(Change::State(state(1))).unwrap();
+    house.change(Change::Remove).unwrap();
+    assert!(!house.look().removed);
+    assert_eq!(house.found(), (0, Integrity::Whole));
+}
+
+#[test]
+fn an_enrollment_without_a_state_has_lost_it_and_a_write_mends_it() {
+    let house = House::with_alice();
+    fs::remove_file(house.file("state")).unwrap();
+    assert_eq!(house.found(), (0, Integrity::Lost));
+    house.change(Change::State(state(1))).unwrap();
+    assert_eq!(house.found(), (1, Integrity::Whole));
+}
+
+#[test]
+fn bad_slots_are_noticed_and_mended_by_the_next_write() {
+    let house = House::with_alice();
+    let path = house.file("state");
+    house.change(Change::State(state(4))).unwrap();
+    let good = fs::read(&path).unwrap();
+    let damaged = |bytes: &[usize]| {
+        let mut file = good.clone();
+        for &at in bytes {
+            file[at] ^= 1;
+        }
+        fs::write(&path, file).unwrap();
+    };
+    // The second write went to the first slot.
+    damaged(&[40]);
+    assert_eq!(house.found(), (3, Integrity::OneSlotBad));
+    house.change(Change::State(state(5))).unwrap();
+    assert_eq!(house.found(), (5, Integrity::Whole));
+    damaged(&[4096]);
+    assert_eq!(house.found(), (4, Integrity::OneSlotBad));
+    damaged(&[40, 4096]);
+    assert_eq!(house.found(), (0, Integrity::Lost));
+    house.change(Change::State(state(6))).unwrap();
+    assert_eq!(house.found(), (6, Integrity::Whole));
+    // Swapped slots are as good as any.
+    let file = fs::read(&path).unwrap();
+    fs::write(&path, [&file[4096..], &file[..4096]].concat()).unwrap();
+    assert_eq!(house.found(), (6, Integrity::Whole));
+    for length in [0, 100, 4096, 8191] {
+        fs::write(&path, &file[..length]).unwrap();
+        assert_ne!(house.found().1, Integrity::Whole);
+        house.change(Change::State(state(7))).unwrap();
+        assert_eq!(
+            (house.found(), fs::metadata(&path).unwrap().len()),
+            ((7, Integrity::Whole), 8192)
+        );
+    }
+}
+
+#[test]
+fn a_state_that_was_copied_is_known_for_one_until_the_next_write() {
+    let house = House::with_alice();
+    let path = house.file("state");
+    fs::copy(&path, house.file("copy")).unwrap();
+    fs::rename(house.file("copy"), &path).unwrap();
+    assert_eq!(house.found(), (3, Integrity::Copied));
+    house.change(Change::State(state(4))).unwrap();
+    assert_eq!(house.found(), (4, Integrity::Whole));
+}
+
+#[test]
+fn an_enrollment_in_the_wrong_directory_is_refused() {
+    let house = House::with_alice();
+    fs::rename(house.file(""), house.path().join("users/bob")).unwrap();
+    let bob = UserName::parse("bob").unwrap();
+    let path = house.path().join("users/bob/enrollment.toml");
+    assert_refused(house.store.look(&bob), &path, "enroll the person anew");
+    let never = house
+        .store
+        .transact(&bob, &mut |_| panic!("it was decided"));
+    assert_refused(never, &path, "\"alice\"");
+}
+
+#[test]
+fn an_enrollment_of_somebody_else_is_not_written() {
+    let house = House::with_alice();
+    let before = fs::read(house.file("enrollment.toml")).unwrap();
+    let path = house.file("enrollment.toml");
+    assert_refused(
+        house.change(Change::Enrollment(enrollment("bob"), state(0))),
+        &path,
+        "\"bob\"",
+    );
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn everybody_with_a_record_is_listed_and_what_is_foreign_is_left_out() {
+    let house = House::with_alice();
+    let users = house.path().join("users");
+    for name in [".hidden", "Capital", "%61lice", "lost+found"] {
+        fs::create_dir(users.join(name)).unwrap();
+    }
+    fs::write(users.join("file"), "").unwrap();
+    symlink("alice", users.join("link")).unwrap();
+    for name in ["zoe", "DOMAIN\\bob", "first.last"] {
+        let name = UserName::parse(name).unwrap();
+        house
+            .store
+            .transact(&name, &mut |record| Ok(one_more(record)))
+            .unwrap();
+    }
+    let names: Vec<_> = house
+        .store
+        .users()
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(names, ["DOMAIN\\bob", "alice", "first.last", "zoe"]);
+}
+
+#[test]
+fn a_path_that_is_not_whole_is_refused() {
+    let store = FileStore::owned_by(Path::new("store"), me());
+    assert_refused(store.look(&alice()), Path::new("store"), "whole path");
+    assert_refused(
+        FileStore::create_owned_by(Path::new("store"), me()),
+        Path::new("store"),
+        "whole path",
+    );
+}
+
+#[test]
+fn the_working_directory_and_the_umask_do_not_matter() {
+    if !in_a_process_of_its_own(
+        "store::files::tests::the_working_directory_and_the_umask_do_not_matter",
+    ) {
+        return;
+    }
+    umask(Mode::from_bits_truncate(0o777));
+    let house = House::with_alice();
+    let gone = tempfile::tempdir().unwrap();
+    std::env::set_current_dir(gone.path()).unwrap();
+    drop(gone);
+    house.change(Change::State(state(4))).unwrap();
+    house.change(Change::Remove).unwrap();
+    house
+        .change(Change::Enrollment(enrollment("alice"), state(5)))
+        .unwrap();
+    assert_eq!(house.found(), (5, Integrity::Whole));
+    assert_eq!(
+        (mode(&house.file("")), mode(&house.file("state"))),
+        (0o700, 0o600)
+    );
+}
+
+#[test]
+fn given_a_small_limit_on_file_sizes_nothing_is_decided() {
+    if !in_a_process_of_its_own(
+        "store::files::tests::given_a_small_limit_on_file_sizes_nothing_is_decided",
+    ) {
+        return;
+    }
+    let house = House::with_alice();
+    for limit in [0, 4096, 8191] {
+        setrlimit(Resource::RLIMIT_FSIZE, limit, nix::libc::RLIM_INFINITY).unwrap();
+        let result = house
+            .store
+            .transact(&alice(), &mut |_| panic!("it was decided"));
+        assert!(matches!(result, Err(StoreError::FileSizeLimit)));
+    }
+    setrlimit(Resource::RLIMIT_FSIZE, 8192, nix::libc::RLIM_INFINITY).unwrap();
+    house.change(Change::State(state(4))).unwrap();
+    house
+        .change(Change::Enrollment(enrollment("alice"), state(5)))
+        .unwrap();
+    assert_eq!(house.found(), (5, Integrity::Whole));
+}
