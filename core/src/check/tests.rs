@@ -1,1 +1,638 @@
+use proptest::prelude::*;
 
+use super::*;
+use crate::account::UserName;
+use crate::id::Id;
+use crate::state::{Bucket, KnownPlace};
+use crate::token::{Algorithm, Digits, Kind, Period, Secret};
+
+const NOW: Time = Time::from_unix(1_795_487_400);
+const RULES: Rules = Rules {
+    window: 1,
+    resync_window: 20,
+    throttle: Throttle {
+        free_failures: 5,
+        first_lock: 30,
+        longest_lock: 900,
+        hard_limit: 100,
+    },
+};
+const CHEAP: Cost = Cost {
+    m_kib: 8,
+    t: 1,
+    p: 1,
+};
+const HOME: Place = Place::Local(1000);
+
+/// A person with a record, who answers; what is decided is written back.
+struct Person {
+    record: Record,
+    codes: Vec<crate::backup_codes::BackupCode>,
+    now: Time,
+    place: Place,
+    uid: u32,
+}
+
+impl Person {
+    fn with_tokens(count: u8) -> Self {
+        let (set, codes) = BackupCodes::make(crate::backup_codes::Count::DEFAULT, CHEAP).unwrap();
+        let tokens: Vec<Token> = (0..count)
+            .map(|index| Token {
+                id: Id::from_bytes([index; 16]),
+                label: Label::parse(&format!("token{index}")).unwrap(),
+                kind: Kind::Totp {
+                    period: Period::THIRTY,
+                },
+                secret: Secret::from_bytes(vec![index; 20].into()).unwrap(),
+                algorithm: Algorithm::Sha1,
+                digits: Digits::SIX,
+            })
+            .collect();
+        let state = State {
+            tokens: tokens
+                .iter()
+                .map(|token| TokenState {
+                    id: token.id,
+                    last_step: None,
+                })
+                .collect(),
+            ..State::default()
+        };
+        let enrollment = Enrollment {
+            user: UserName::parse("alice").unwrap(),
+            uid: 1000,
+            created: NOW,
+            tokens,
+            backup_codes: Some(set),
+        };
+        let record = Record {
+            enrollment: Some(enrollment),
+            state,
+            removed: false,
+        };
+        Self {
+            record,
+            codes,
+            now: NOW,
+            place: HOME,
+            uid: 1000,
+        }
+    }
+
+    fn enrolled() -> Self {
+        Self::with_tokens(1)
+    }
+
+    fn token(&self, index: usize) -> &Token {
+        &self.record.enrollment.as_ref().unwrap().tokens[index]
+    }
+
+    /// The code of the first token, so many steps from now.
+    fn code(&self, steps: i64) -> String {
+        self.code_of(0, steps)
+    }
+
+    fn code_of(&self, index: usize, steps: i64) -> String {
+        let token = self.token(index);
+        let step = Step(token.step_at(self.now).0.checked_add_signed(steps).unwrap());
+        token.code_at(step).to_string()
+    }
+
+    /// A code that no token of theirs has anywhere near now.
+    fn wrong_code(&self) -> String {
+        (0..)
+            .map(|number: u32| format!("{number:06}"))
+            .find(|code| {
+                let typed = OneTimeCode::parse(code).unwrap();
+                self.record
+                    .enrollment
+                    .as_ref()
+                    .unwrap()
+                    .tokens
+                    .iter()
+                    .all(|token| {
+                        let step = token.step_at(self.now);
+                        token
+                            .matching_steps(&typed, step.minus(3), step.plus(3))
+                            .is_empty()
+                    })
+            })
+            .unwrap()
+    }
+
+    /// Decides, with a digest where one is asked for, without writing.
+    fn decide(&self, text: &str) -> (Verdict, Option<State>) {
+        let answer = Answer::parse(text.as_bytes()).unwrap();
+        let attempt = Try {
+            uid: self.uid,
+            place: self.place,
+            answer: &answer,
+            digest: None,
+            rules: &RULES,
+        };
+        match check(&self.record, &attempt, self.now) {
+            Decision::Answer(verdict, state) => (verdict, state),
+            Decision::NeedsDigest(salt, cost) => {
+                let Answer::BackupCode(code) = &answer else {
+                    panic!("a digest of {text}")
+                };
+                let made = SaltedDigest {
+                    salt,
+                    cost,
+                    digest: code.digest(&salt, cost).unwrap(),
+                };
+                match check(
+                    &self.record,
+                    &Try {
+                        digest: Some(&made),
+                        ..attempt
+                    },
+                    self.now,
+                ) {
+                    Decision::Answer(verdict, state) => (verdict, state),
+                    Decision::NeedsDigest(..) => panic!("asked twice"),
+                }
+            }
+        }
+    }
+
+    fn answers(&mut self, text: &str) -> Verdict {
+        let (verdict, state) = self.decide(text);
+        if let Some(state) = state {
+            self.record.state = State {
+                integrity: Integrity::Whole,
+                ..state
+            };
+        }
+        verdict
+    }
+
+    fn waits(&mut self, seconds: u64) -> &mut Self {
+        self.now = self.now.plus(seconds);
+        self
+    }
+}
+
+fn is_accepted(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Accepted(_))
+}
+
+fn is_replay(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Refused(Refusal::Replayed { .. }))
+}
+
+fn is_wrong(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Refused(Refusal::Wrong { .. }))
+}
+
+#[test]
+fn codes_within_the_window_are_accepted_and_others_are_not() {
+    for (steps, accepted) in [(-2, false), (-1, true), (0, true), (1, true), (2, false)] {
+        let mut alice = Person::enrolled();
+        let code = alice.code(steps);
+        assert_eq!(
+            is_accepted(&alice.answers(&code)),
+            accepted,
+            "{steps} steps"
+        );
+    }
+}
+
+#[test]
+fn a_code_is_accepted_once_and_then_is_a_replay_that_is_not_charged() {
+    let mut alice = Person::enrolled();
+    let code = alice.code(0);
+    assert!(is_accepted(&alice.answers(&code)));
+    let before = alice.record.state.clone();
+    assert_eq!(
+        alice.answers(&code),
+        Verdict::Refused(Refusal::Replayed { next_in: Some(30) })
+    );
+    assert_eq!(alice.record.state, before);
+}
+
+#[test]
+fn a_step_before_the_last_accepted_one_is_a_replay_too() {
+    let mut alice = Person::enrolled();
+    let (earlier, later) = (alice.code(-1), alice.code(1));
+    assert!(is_accepted(&alice.answers(&later)));
+    assert_eq!(
+        alice.answers(&earlier),
+        Verdict::Refused(Refusal::Replayed { next_in: Some(60) })
+    );
+    assert!(is_replay(&alice.answers(&later)));
+}
+
+#[test]
+fn the_next_step_is_accepted_after_a_success() {
+    let mut alice = Person::enrolled();
+    let code = alice.code(0);
+    assert!(is_accepted(&alice.answers(&code)));
+    let next = alice.waits(30).code(0);
+    assert!(is_accepted(&alice.answers(&next)));
+}
+
+#[test]
+fn any_of_several_tokens_opens_and_a_miss_counts_once() {
+    let mut alice = Person::with_tokens(3);
+    let wrong = alice.wrong_code();
+    assert!(is_wrong(&alice.answers(&wrong)));
+    assert_eq!(alice.record.state.wrong.count, 1);
+    for index in 0..3 {
+        let code = alice.code_of(index, 0);
+        let Verdict::Accepted(accepted) = alice.answers(&code) else {
+            panic!("token {index}")
+        };
+        assert_eq!(
+            accepted.factor,
+            Factor::Token(alice.token(index).label.clone())
+        );
+    }
+}
+
+#[test]
+fn a_backup_code_works_once_and_the_others_go_on_working() {
+    let mut alice = Person::enrolled();
+    let codes: Vec<String> = alice
+        .codes
+        .iter()
+        .map(|code| code.grouped().to_string())
+        .collect();
+    for (index, code) in codes.iter().enumerate() {
+        let Verdict::Accepted(accepted) = alice.answers(code) else {
+            panic!("code {index}")
+        };
+        assert_eq!(accepted.factor, Factor::BackupCode { left: 9 - index });
+        assert_eq!(
+            alice.answers(code),
+            Verdict::Refused(Refusal::Replayed { next_in: None })
+        );
+    }
+}
+
+#[test]
+fn a_digest_is_asked_for_only_where_the_answer_has_a_backup_codes_shape_and_the_place_is_open() {
+    let mut alice = Person::enrolled();
+    let backup = Answer::BackupCode(alice.codes[0].clone());
+    let attempt = Try {
+        uid: 1000,
+        place: HOME,
+        answer: &backup,
+        digest: None,
+        rules: &RULES,
+    };
+    assert!(matches!(
+        check(&alice.record, &attempt, NOW),
+        Decision::NeedsDigest(_, CHEAP)
+    ));
+    alice.record.state.elsewhere = Bucket {
+        failures: 6,
+        since: NOW,
+    };
+    assert!(matches!(
+        check(&alice.record, &attempt, NOW),
+        Decision::Answer(Verdict::Refused(Refusal::Locked { .. }), None)
+    ));
+    let code = Answer::parse(b"123456").unwrap();
+    assert!(matches!(
+        check(
+            &alice.record,
+            &Try {
+                answer: &code,
+                ..attempt
+            },
+            NOW
+        ),
+        Decision::Answer(..)
+    ));
+}
+
+#[test]
+fn a_digest_under_another_salt_is_not_compared() {
+    let alice = Person::enrolled();
+    let backup = Answer::BackupCode(alice.codes[0].clone());
+    let salt = Salt::from_bytes([9; 16]);
+    let made = SaltedDigest {
+        salt,
+        cost: CHEAP,
+        digest: alice.codes[0].digest(&salt, CHEAP).unwrap(),
+    };
+    let attempt = Try {
+        uid: 1000,
+        place: HOME,
+        answer: &backup,
+        digest: Some(&made),
+        rules: &RULES,
+    };
+    assert!(matches!(
+        check(&alice.record, &attempt, NOW),
+        Decision::NeedsDigest(..)
+    ));
+}
+
+#[test]
+fn a_wrong_backup_code_is_charged_like_a_wrong_code() {
+    let mut alice = Person::enrolled();
+    assert!(is_wrong(&alice.answers("3333-3333-3333-3333-3333")));
+    assert_eq!(alice.record.state.elsewhere.failures, 1);
+}
+
+#[test]
+fn after_five_free_failures_a_right_code_waits_for_the_lock() {
+    let mut alice = Person::enrolled();
+    let wrong = alice.wrong_code();
+    for locked_for in [0, 0, 0, 0, 0, 30] {
+        assert_eq!(
+            alice.answers(&wrong),
+            Verdict::Refused(Refusal::Wrong { locked_for })
+        );
+    }
+    let code = alice.code(0);
+    let before = alice.record.state.clone();
+    assert_eq!(
+        alice.answers(&code),
+        Verdict::Refused(Refusal::Locked { remaining: 30 })
+    );
+    alice.waits(29);
+    assert_eq!(
+        alice.answers(&wrong),
+        Verdict::Refused(Refusal::Locked { remaining: 1 })
+    );
+    assert_eq!(
+        alice.record.state, before,
+        "a lock is not lengthened by tries during it"
+    );
+    let code = alice.waits(1).code(0);
+    assert!(is_accepted(&alice.answers(&code)));
+    assert_eq!(alice.record.state.elsewhere.failures, 0);
+}
+
+#[test]
+fn a_success_tells_of_the_wrong_codes_before_it_once() {
+    let mut alice = Person::enrolled();
+    let wrong = alice.wrong_code();
+    alice.place = Place::of_address("203.0.113.9");
+    alice.answers(&wrong);
+    alice.answers(&wrong);
+    alice.place = HOME;
+    let code = alice.code(0);
+    let Verdict::Accepted(accepted) = alice.answers(&code) else {
+        panic!()
+    };
+    assert_eq!(
+        accepted.wrong,
+        WrongCodes {
+            count: 2,
+            from: vec![Place::of_address("203.0.113.9")]
+        }
+    );
+    let next = alice.waits(30).code(0);
+    let Verdict::Accepted(accepted) = alice.answers(&next) else {
+        panic!()
+    };
+    assert_eq!(accepted.wrong, WrongCodes::default());
+}
+
+#[test]
+fn the_place_of_a_success_is_known_and_has_a_bucket_of_its_own() {
+    let mut alice = Person::enrolled();
+    let code = alice.code(0);
+    assert!(is_accepted(&alice.answers(&code)));
+    alice.record.state.elsewhere = Bucket {
+        failures: 60,
+        since: NOW,
+    };
+    let code = alice.waits(30).code(0);
+    alice.place = Place::Local(1001);
+    assert_eq!(alice.answers(&code), Verdict::Refused(Refusal::ShareUsedUp));
+    alice.place = HOME;
+    assert!(is_accepted(&alice.answers(&code)));
+}
+
+#[test]
+fn the_hundredth_failure_disables_the_tokens_everywhere() {
+    let mut alice = Person::enrolled();
+    let known = |number| KnownPlace {
+        place: Place::Local(number),
+        last_success: NOW,
+        bucket: Bucket {
+            failures: 20,
+            since: Time::from_unix(0),
+        },
+    };
+    alice.record.state.places = vec![known(1), known(2)];
+    alice.record.state.elsewhere = Bucket {
+        failures: 59,
+        since: Time::from_unix(0),
+    };
+    let wrong = alice.wrong_code();
+    assert!(is_wrong(&alice.answers(&wrong)));
+    for place in [HOME, Place::Local(1), Place::Elsewhere] {
+        alice.place = place;
+        let code = alice.code(0);
+        assert_eq!(alice.answers(&code), Verdict::Refused(Refusal::Disabled));
+    }
+}
+
+#[test]
+fn nobody_enrolled_is_refused_and_a_backup_codes_shape_costs_the_same() {
+    let mut nobody = Person::enrolled();
+    nobody.record = Record::default();
+    assert_eq!(
+        nobody.decide("123456"),
+        (Verdict::Refused(Refusal::NotEnrolled), None)
+    );
+    let backup = Answer::BackupCode(nobody.codes[0].clone());
+    let attempt = Try {
+        uid: 1000,
+        place: HOME,
+        answer: &backup,
+        digest: None,
+        rules: &RULES,
+    };
+    assert!(matches!(
+        check(&nobody.record, &attempt, NOW),
+        Decision::NeedsDigest(_, Cost::DEFAULT)
+    ));
+}
+
+#[test]
+fn a_record_of_another_uid_opens_nothing() {
+    let mut alice = Person::enrolled();
+    alice.uid = 1001;
+    let code = alice.code(0);
+    assert_eq!(
+        alice.decide(&code),
+        (Verdict::Refused(Refusal::OtherUid), None)
+    );
+}
+
+#[test]
+fn without_a_readable_state_nothing_opens() {
+    let mut alice = Person::enrolled();
+    alice.record.state.integrity = Integrity::Lost;
+    let code = alice.code(0);
+    assert_eq!(
+        alice.decide(&code),
+        (Verdict::Unavailable(Fault::StateLost), None)
+    );
+    alice.record.state = State::default();
+    assert_eq!(
+        alice.decide(&code),
+        (Verdict::Unavailable(Fault::StateLost), None),
+        "a state without the token"
+    );
+}
+
+#[test]
+fn with_one_bad_slot_every_step_up_to_the_end_of_the_window_counts_as_used() {
+    let mut alice = Person::enrolled();
+    alice.record.state.integrity = Integrity::OneSlotBad;
+    for steps in [-1, 0, 1] {
+        let code = alice.code(steps);
+        assert!(is_replay(&alice.answers(&code)), "{steps}");
+    }
+    let later = alice.waits(60).code(0);
+    assert!(is_accepted(&alice.answers(&later)));
+}
+
+#[test]
+fn what_a_bad_slot_burned_is_written_at_once_and_not_again_at_the_next_try() {
+    let mut alice = Person::enrolled();
+    alice.record.state.integrity = Integrity::OneSlotBad;
+    let code = alice.code(0);
+    let (_, written) = alice.decide(&code);
+    let last = written.unwrap().tokens[0].last_step;
+    assert_eq!(last, Some(alice.token(0).step_at(NOW).plus(1)));
+}
+
+#[test]
+fn in_a_copied_store_backup_codes_wait_for_an_administrator() {
+    let mut alice = Person::enrolled();
+    alice.record.state.integrity = Integrity::Copied;
+    let backup = alice.codes[0].grouped().to_string();
+    assert_eq!(
+        alice.answers(&backup),
+        Verdict::Refused(Refusal::BackupCodesWait)
+    );
+    assert!(alice.record.state.backup_codes_wait);
+    assert_eq!(alice.record.state.elsewhere.failures, 0);
+    let later = alice.waits(60).code(0);
+    assert!(is_accepted(&alice.answers(&later)));
+    assert_eq!(
+        alice.answers(&backup),
+        Verdict::Refused(Refusal::BackupCodesWait)
+    );
+}
+
+#[test]
+fn a_last_step_far_in_the_future_is_a_fault_of_the_clock() {
+    let mut alice = Person::enrolled();
+    let step = alice.token(0).step_at(NOW);
+    let code = alice.code(0);
+    alice.record.state.tokens[0].last_step = Some(step.plus(20));
+    assert!(is_replay(&alice.decide(&code).0));
+    alice.record.state.tokens[0].last_step = Some(step.plus(21));
+    assert_eq!(
+        alice.decide(&code),
+        (Verdict::Unavailable(Fault::Clock), None)
+    );
+}
+
+#[test]
+fn what_belonged_to_a_replaced_enrollment_is_dropped_at_the_next_success() {
+    let mut alice = Person::enrolled();
+    alice.record.state.tokens.push(TokenState {
+        id: Id::from_bytes([99; 16]),
+        last_step: None,
+    });
+    alice.record.state.spent.push(SpentCodes {
+        set: Id::from_bytes([99; 16]),
+        codes: 1,
+    });
+    let code = alice.code(0);
+    assert!(is_accepted(&alice.answers(&code)));
+    assert_eq!(
+        (
+            alice.record.state.tokens.len(),
+            alice.record.state.spent.len()
+        ),
+        (1, 0)
+    );
+}
+
+#[test]
+fn digits_that_fit_two_steps_of_the_window_open_once() {
+    // A secret whose codes of two neighbouring steps are the same, found by looking.
+    let mut alice = Person::enrolled();
+    let collision = (0_u32..).find(|&number| {
+        let mut bytes = vec![0; 20];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        alice.record.enrollment.as_mut().unwrap().tokens[0].secret =
+            Secret::from_bytes(bytes.into()).unwrap();
+        alice.code(-1) == alice.code(0) || alice.code(0) == alice.code(1)
+    });
+    assert!(collision.is_some());
+    let code = alice.code(0);
+    assert!(is_accepted(&alice.answers(&code)));
+    assert!(is_replay(&alice.answers(&code)));
+    alice.waits(30);
+    assert!(!is_accepted(&alice.answers(&code)));
+}
+
+/// What somebody does next in a property test.
+#[derive(Clone, Debug)]
+enum Act {
+    Answers { token: usize, steps: i64 },
+    AnswersWrongly,
+    Waits(u64),
+    SetsTheClockBack(u64),
+    Moves(u32),
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        4 => (0..2_usize, -3..=3_i64).prop_map(|(token, steps)| Act::Answers { token, steps }),
+        4 => Just(Act::AnswersWrongly),
+        2 => (1..1000_u64).prop_map(Act::Waits),
+        1 => (1..1000_u64).prop_map(Act::SetsTheClockBack),
+        1 => (0..3_u32).prop_map(Act::Moves),
+    ];
+    proptest::collection::vec(act, 1..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_step_ever_opens_twice_and_what_opens_is_always_written(acts in acts()) {
+        let mut alice = Person::with_tokens(2);
+        let mut opened = Vec::new();
+        for act in acts {
+            match act {
+                Act::Answers { token, steps } => {
+                    let code = alice.code_of(token, steps);
+                    let step = alice.token(token).step_at(alice.now).0.checked_add_signed(steps).unwrap();
+                    let before = alice.record.state.clone();
+                    let (verdict, state) = alice.decide(&code);
+                    if is_accepted(&verdict) {
+                        prop_assert!(steps.abs() <= 1);
+                        prop_assert!(!opened.contains(&(token, step)));
+                        prop_assert!(state.is_some_and(|state| state != before));
+                        opened.push((token, step));
+                    }
+                    alice.answers(&code);
+                }
+                Act::AnswersWrongly => {
+                    let wrong = alice.wrong_code();
+                    prop_assert!(!is_accepted(&alice.answers(&wrong)));
+                }
+                Act::Waits(seconds) => {
+                    alice.waits(seconds);
+                }
+                Act::SetsTheClockBack(seconds) => alice.now = Time::from_unix(alice.now.unix() - seconds),
+                Act::Moves(place) => alice.place = Place::Local(place),
+            }
+        }
+    }
+}

@@ -1,1 +1,385 @@
+use std::cell::{Cell, RefCell};
 
+use super::*;
+use crate::backup_codes::{BackupCode, BackupCodes, Cost, Count};
+use crate::check::Factor;
+use crate::enrollment::Enrollment;
+use crate::id::Id;
+use crate::state::{State, TokenState};
+use crate::store::MemoryStore;
+use crate::time::{ClockError, Time};
+use crate::token::{Algorithm, Digits, Kind, Label, Period, Secret, Token};
+
+/// A clock that stands still until somebody sleeps.
+struct FakeClock {
+    now: Cell<u64>,
+    slept: Cell<Duration>,
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Result<Time, ClockError> {
+        Ok(Time::from_unix(self.now.get()))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.slept.get()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.slept.set(self.slept.get() + duration);
+    }
+}
+
+#[derive(Default)]
+struct Lines(RefCell<Vec<String>>);
+
+impl Audit for Lines {
+    fn note(&self, event: &Event<'_>) {
+        self.0.borrow_mut().push(event.render());
+    }
+}
+
+/// A store, a clock and a log, and alice's token.
+struct Scene {
+    store: MemoryStore,
+    clock: FakeClock,
+    log: Lines,
+    config: Config,
+    token: Token,
+    backup_codes: Vec<BackupCode>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let token = Token {
+            id: Id::from_bytes([1; 16]),
+            label: Label::parse("phone").unwrap(),
+            kind: Kind::Totp {
+                period: Period::THIRTY,
+            },
+            secret: Secret::from_bytes(vec![1; 20].into()).unwrap(),
+            algorithm: Algorithm::Sha1,
+            digits: Digits::SIX,
+        };
+        let cheap = Cost {
+            m_kib: 8,
+            t: 1,
+            p: 1,
+        };
+        let (set, backup_codes) = BackupCodes::make(Count::DEFAULT, cheap).unwrap();
+        let store = MemoryStore::new();
+        let enrollment = Enrollment {
+            user: alice().name,
+            uid: 1000,
+            created: Time::from_unix(0),
+            tokens: vec![token.clone()],
+            backup_codes: Some(set),
+        };
+        let state = State {
+            tokens: vec![TokenState {
+                id: token.id,
+                last_step: None,
+            }],
+            ..State::default()
+        };
+        store.put(
+            &alice().name,
+            Record {
+                enrollment: Some(enrollment),
+                state,
+                removed: false,
+            },
+        );
+        let clock = FakeClock {
+            now: Cell::new(1_795_487_400),
+            slept: Cell::default(),
+        };
+        Self {
+            store,
+            clock,
+            log: Lines::default(),
+            config: Config::default(),
+            token,
+            backup_codes,
+        }
+    }
+
+    fn optional() -> Self {
+        let mut scene = Self::new();
+        scene.config.enrollment.mode = Mode::Optional;
+        scene
+    }
+
+    fn login(&self, subject: Subject) -> Login<'_> {
+        let world = World {
+            store: &self.store,
+            clock: &self.clock,
+            audit: &self.log,
+        };
+        let request = Request {
+            subject,
+            service: "sshd".to_owned(),
+            rhost: Some("192.0.2.7".to_owned()),
+            real_uid: 0,
+            prompt: None,
+            echo: Echo::Off,
+        };
+        Login::new(world, &self.config, request)
+    }
+
+    fn code(&self) -> String {
+        self.token
+            .code_at(self.token.step_at(Time::from_unix(self.clock.now.get())))
+            .to_string()
+    }
+
+    fn last_line(&self) -> String {
+        self.log.0.borrow().last().cloned().unwrap_or_default()
+    }
+}
+
+fn alice() -> Account {
+    Account {
+        name: UserName::parse("alice").unwrap(),
+        uid: 1000,
+    }
+}
+
+fn bob() -> Account {
+    Account {
+        name: UserName::parse("bob").unwrap(),
+        uid: 1001,
+    }
+}
+
+fn typed(text: &str) -> Result<Answer, BadAnswer> {
+    Answer::parse(text.as_bytes())
+}
+
+fn question(step: &Step) -> &str {
+    match &step.then {
+        Then::Ask(prompt) => &prompt.text,
+        Then::Done(verdict) => panic!("ended with {verdict:?}"),
+    }
+}
+
+fn verdict(step: Step) -> Verdict {
+    match step.then {
+        Then::Done(verdict) => verdict,
+        Then::Ask(prompt) => panic!("asked {prompt:?}"),
+    }
+}
+
+#[test]
+fn a_right_code_is_one_question_and_opens() {
+    let scene = Scene::new();
+    let mut login = scene.login(Subject::Known(alice()));
+    assert_eq!(question(&login.start()), "Verification code: ");
+    let end = login.answer(typed(&scene.code()));
+    assert!(end.say.is_empty());
+    assert!(matches!(verdict(end), Verdict::Accepted(_)));
+    assert_eq!(
+        scene.last_line(),
+        r#"event=accepted user="alice" service="sshd" rhost="192.0.2.7" token="phone""#
+    );
+    assert_eq!(scene.clock.slept.get(), Duration::ZERO);
+}
+
+#[test]
+fn a_refused_answer_is_asked_again_three_times_in_all() {
+    let scene = Scene::new();
+    let mut login = scene.login(Subject::Known(alice()));
+    login.start();
+    for answer in ["000000", "000001"] {
+        assert_eq!(
+            question(&login.answer(typed(answer))),
+            "Not accepted. After several wrong codes, wait up to 15 minutes.\nVerification code: "
+        );
+    }
+    assert!(matches!(
+        verdict(login.answer(typed("000002"))),
+        Verdict::Refused(_)
+    ));
+    assert_eq!(scene.log.0.borrow().len(), 3);
+}
+
+#[test]
+fn a_right_code_after_a_typing_mistake_opens() {
+    let scene = Scene::new();
+    let mut login = scene.login(Subject::Known(alice()));
+    login.start();
+    login.answer(typed("000000"));
+    let end = login.answer(typed(&scene.code()));
+    assert_eq!(
+        end.say,
+        [
+            "1 wrong code since your last login, from 192.0.2.7. If that was not you, change your password."
+        ]
+    );
+    assert!(matches!(verdict(end), Verdict::Accepted(_)));
+}
+
+#[test]
+fn where_required_the_conversation_is_the_same_for_everybody() {
+    let scene = Scene::new();
+    let locked = Scene::new();
+    for _ in 0..2 {
+        let mut login = locked.login(Subject::Known(alice()));
+        login.start();
+        for answer in ["000000", "000001", "000002"] {
+            login.answer(typed(answer));
+        }
+    }
+    let conversations = [
+        (&scene, Subject::Known(alice())),
+        (&scene, Subject::Known(bob())),
+        (&scene, Subject::Unknown("mallory".to_owned())),
+        (&locked, Subject::Known(alice())),
+    ]
+    .map(|(scene, subject)| {
+        let before = scene.clock.slept.get();
+        let mut login = scene.login(subject);
+        let mut turns = vec![question(&login.start()).to_owned()];
+        for answer in ["111111", "hunter2"] {
+            turns.push(question(&login.answer(typed(answer))).to_owned());
+        }
+        let end = login.answer(typed("1111-2222"));
+        assert!(end.say.is_empty());
+        assert!(matches!(verdict(end), Verdict::Refused(_)));
+        (turns, scene.clock.slept.get() - before)
+    });
+    for other in &conversations[1..] {
+        assert_eq!(*other, conversations[0]);
+    }
+    assert_eq!(
+        conversations[0].1,
+        3 * Duration::from_millis(50),
+        "each refusal waited for the floor"
+    );
+}
+
+#[test]
+fn what_has_no_codes_shape_is_asked_again_and_not_charged() {
+    let scene = Scene::new();
+    let mut login = scene.login(Subject::Known(alice()));
+    login.start();
+    login.answer(typed("hunter2"));
+    login.answer(Err(BadAnswer::TooLong));
+    assert_eq!(
+        scene.last_line(),
+        r#"event=rejected reason=not-a-code user="alice" service="sshd" rhost="192.0.2.7""#
+    );
+    assert_eq!(
+        scene.store.look(&alice().name).unwrap().state.wrong.count,
+        0
+    );
+}
+
+#[test]
+fn the_same_answer_again_in_one_conversation_is_not_charged_again() {
+    let scene = Scene::new();
+    let mut login = scene.login(Subject::Known(alice()));
+    login.start();
+    login.answer(typed("000000"));
+    login.answer(typed("000 000"));
+    assert_eq!(
+        scene.store.look(&alice().name).unwrap().state.wrong.count,
+        1
+    );
+    assert!(
+        scene
+            .last_line()
+            .starts_with("event=rejected reason=repeated")
+    );
+}
+
+#[test]
+fn a_used_code_is_told_as_such_in_the_next_login() {
+    let scene = Scene::new();
+    for _ in 0..2 {
+        let mut login = scene.login(Subject::Known(alice()));
+        login.start();
+        let step = login.answer(typed(&scene.code()));
+        if let Then::Ask(prompt) = step.then {
+            assert_eq!(
+                prompt.text,
+                "That code was already used. The next one comes in 30 seconds.\nVerification code: "
+            );
+            return;
+        }
+    }
+    panic!("the same code opened twice");
+}
+
+#[test]
+fn when_the_state_cannot_be_written_right_and_wrong_codes_end_alike() {
+    let scene = Scene::new();
+    scene.store.fail_writes();
+    for answer in [
+        scene.code(),
+        "000000".to_owned(),
+        scene.backup_codes[0].grouped().to_string(),
+    ] {
+        let mut login = scene.login(Subject::Known(alice()));
+        login.start();
+        assert!(matches!(
+            verdict(login.answer(typed(&answer))),
+            Verdict::Unavailable(_)
+        ));
+        assert!(
+            scene.last_line().starts_with("event=unavailable"),
+            "{}",
+            scene.last_line()
+        );
+    }
+}
+
+#[test]
+fn a_store_that_runs_the_decision_again_still_opens_once_and_logs_once() {
+    let scene = Scene::new();
+    scene.store.lose_races(3);
+    let mut login = scene.login(Subject::Known(alice()));
+    login.start();
+    let end = login.answer(typed(&scene.backup_codes[0].grouped()));
+    let Verdict::Accepted(accepted) = verdict(end) else {
+        panic!()
+    };
+    assert_eq!(accepted.factor, Factor::BackupCode { left: 9 });
+    assert_eq!(scene.log.0.borrow().len(), 1);
+}
+
+#[test]
+fn where_optional_only_the_enrolled_are_asked() {
+    let scene = Scene::optional();
+    assert_eq!(
+        question(&scene.login(Subject::Known(alice())).start()),
+        "Verification code: "
+    );
+    assert_eq!(
+        verdict(scene.login(Subject::Known(bob())).start()),
+        Verdict::Exempt
+    );
+    assert_eq!(
+        scene.last_line(),
+        r#"event=exempt reason=not-enrolled user="bob" service="sshd" rhost="192.0.2.7""#
+    );
+}
+
+#[test]
+fn where_optional_a_name_without_an_account_is_refused_and_not_exempt() {
+    let scene = Scene::optional();
+    let end = scene.login(Subject::Unknown("mallory".to_owned())).start();
+    assert_eq!(verdict(end), Verdict::Refused(Refusal::UnknownUser));
+}
+
+#[test]
+fn the_question_can_be_another_one() {
+    let scene = Scene::new();
+    let mut login = scene.login(Subject::Known(alice()));
+    login.request.prompt = Some("Code = ".to_owned());
+    login.request.echo = Echo::On;
+    let Then::Ask(prompt) = login.start().then else {
+        panic!()
+    };
+    assert_eq!((prompt.text.as_str(), prompt.echo), ("Code = ", Echo::On));
+}

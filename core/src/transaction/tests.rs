@@ -1,1 +1,391 @@
+use super::*;
+use crate::backup_codes::{Cost, Count};
+use crate::check::Refusal;
+use crate::id::Id;
+use crate::state::KnownPlace;
+use crate::throttle::Throttle;
+use crate::token::{Algorithm, Digits, Kind, Period, Secret, Token};
 
+const NOW: Time = Time::from_unix(1_795_487_400);
+const RULES: Rules = Rules {
+    window: 1,
+    resync_window: 20,
+    throttle: Throttle {
+        free_failures: 5,
+        first_lock: 30,
+        longest_lock: 900,
+        hard_limit: 100,
+    },
+};
+
+fn token(number: u8, label: &str) -> Token {
+    Token {
+        id: Id::from_bytes([number; 16]),
+        label: Label::parse(label).unwrap(),
+        kind: Kind::Totp {
+            period: Period::THIRTY,
+        },
+        secret: Secret::from_bytes(vec![number; 20].into()).unwrap(),
+        algorithm: Algorithm::Sha1,
+        digits: Digits::SIX,
+    }
+}
+
+fn set() -> BackupCodes {
+    BackupCodes::make(
+        Count::DEFAULT,
+        Cost {
+            m_kib: 8,
+            t: 1,
+            p: 1,
+        },
+    )
+    .unwrap()
+    .0
+}
+
+fn enrollment(tokens: Vec<Token>) -> Enrollment {
+    Enrollment {
+        user: UserName::parse("alice").unwrap(),
+        uid: 1000,
+        created: NOW,
+        tokens,
+        backup_codes: Some(set()),
+    }
+}
+
+/// Applies a transaction and writes the change back.
+fn apply<T: Transaction>(record: &mut Record, mut transaction: T) -> T::Outcome {
+    let (outcome, change) = transaction.apply(record, NOW);
+    match change {
+        Change::Nothing => {}
+        Change::State(state) => {
+            record.state = State {
+                integrity: Integrity::Whole,
+                ..state
+            }
+        }
+        Change::Enrollment(enrollment, state) => {
+            *record = Record {
+                enrollment: Some(enrollment),
+                state,
+                removed: false,
+            };
+        }
+        Change::Remove => {
+            *record = Record {
+                removed: true,
+                ..Record::default()
+            }
+        }
+    }
+    outcome
+}
+
+fn enroll(tokens: Vec<Token>, existing: Existing) -> Enroll {
+    Enroll {
+        enrollment: enrollment(tokens),
+        existing,
+        proved: Vec::new(),
+    }
+}
+
+fn enrolled() -> Record {
+    let mut record = Record::default();
+    apply(
+        &mut record,
+        enroll(vec![token(1, "phone"), token(2, "tablet")], Existing::Keep),
+    );
+    record
+}
+
+fn answer(record: &mut Record, text: &str) -> Verdict {
+    let answer = Answer::parse(text.as_bytes()).unwrap();
+    apply(record, Attempt::new(1000, Place::Local(1), &answer, &RULES))
+}
+
+fn code(number: u8) -> String {
+    let token = token(number, "x");
+    token.code_at(token.step_at(NOW)).to_string()
+}
+
+#[test]
+fn an_enrollment_that_exists_is_kept_unless_it_is_to_be_replaced() {
+    let mut record = enrolled();
+    assert_eq!(
+        apply(&mut record, enroll(vec![token(3, "new")], Existing::Keep)),
+        Enrolled::Exists
+    );
+    assert_eq!(record.enrollment.as_ref().unwrap().tokens.len(), 2);
+    assert_eq!(
+        apply(
+            &mut record,
+            enroll(vec![token(3, "new")], Existing::Replace)
+        ),
+        Enrolled::Replaced
+    );
+    assert_eq!(
+        record.enrollment.as_ref().unwrap().tokens[0].label.as_str(),
+        "new"
+    );
+}
+
+#[test]
+fn the_code_that_proved_a_token_opens_no_door() {
+    let mut record = Record::default();
+    let token = token(1, "phone");
+    let proved = vec![TokenState {
+        id: token.id,
+        last_step: Some(token.step_at(NOW)),
+    }];
+    apply(
+        &mut record,
+        Enroll {
+            enrollment: enrollment(vec![token]),
+            existing: Existing::Keep,
+            proved,
+        },
+    );
+    assert!(matches!(
+        answer(&mut record, &code(1)),
+        Verdict::Refused(Refusal::Replayed { .. })
+    ));
+}
+
+#[test]
+fn while_an_enrollment_is_replaced_the_state_serves_both() {
+    let record = enrolled();
+    let (_, change) = enroll(vec![token(3, "new")], Existing::Replace).apply(&record, NOW);
+    let Change::Enrollment(_, state) = change else {
+        panic!()
+    };
+    let mut between = Record { state, ..record };
+    assert!(matches!(
+        answer(&mut between, &code(1)),
+        Verdict::Accepted(_)
+    ));
+}
+
+#[test]
+fn locks_outlive_a_new_enrollment_but_the_hard_limit_ends_with_it() {
+    let mut record = enrolled();
+    record.state.elsewhere = Bucket {
+        failures: 7,
+        since: NOW,
+    };
+    apply(
+        &mut record,
+        enroll(vec![token(3, "new")], Existing::Replace),
+    );
+    assert_eq!(record.state.elsewhere.failures, 7);
+    record.state.disabled = true;
+    record.state.elsewhere.failures = 100;
+    apply(
+        &mut record,
+        enroll(vec![token(4, "newer")], Existing::Replace),
+    );
+    assert_eq!(
+        (record.state.disabled, record.state.elsewhere.failures),
+        (false, 0)
+    );
+}
+
+#[test]
+fn replacing_again_and_again_never_outgrows_the_state() {
+    let mut record = Record::default();
+    for round in 0..10_u8 {
+        let tokens = (0..8)
+            .map(|index| token(round * 8 + index, &format!("{round}-{index}")))
+            .collect();
+        apply(&mut record, enroll(tokens, Existing::Replace));
+        assert!(
+            record.state.tokens.len() <= State::MOST_TOKENS
+                && record.state.spent.len() <= State::MOST_SETS
+        );
+        assert!(State::parse(&record.state.to_text()).is_ok());
+    }
+}
+
+#[test]
+fn new_codes_end_the_old_ones_and_no_longer_wait() {
+    let mut record = enrolled();
+    let old = record
+        .enrollment
+        .as_ref()
+        .unwrap()
+        .backup_codes
+        .as_ref()
+        .unwrap()
+        .id;
+    record.state.spent.push(SpentCodes { set: old, codes: 7 });
+    record.state.backup_codes_wait = true;
+    assert_eq!(apply(&mut record, RenewCodes { codes: set() }), Ok(()));
+    assert_ne!(
+        record
+            .enrollment
+            .as_ref()
+            .unwrap()
+            .backup_codes
+            .as_ref()
+            .unwrap()
+            .id,
+        old
+    );
+    assert!(!record.state.backup_codes_wait);
+    assert_eq!(
+        apply(&mut Record::default(), RenewCodes { codes: set() }),
+        Err(NothingThere::NotEnrolled)
+    );
+}
+
+#[test]
+fn one_token_can_be_removed_and_the_last_one_takes_everything_along() {
+    let mut record = enrolled();
+    let remove = |label: &str| Remove {
+        label: Some(Label::parse(label).unwrap()),
+    };
+    assert_eq!(
+        apply(&mut record, remove("watch")),
+        Err(NothingThere::NoSuchToken)
+    );
+    assert_eq!(apply(&mut record, remove("phone")), Ok(Removed::Token));
+    assert!(matches!(
+        answer(&mut record, &code(2)),
+        Verdict::Accepted(_)
+    ));
+    assert_eq!(
+        apply(&mut record, remove("tablet")),
+        Ok(Removed::Everything)
+    );
+    assert!(record.enrollment.is_none() && record.removed);
+    assert_eq!(
+        apply(&mut record, Remove { label: None }),
+        Err(NothingThere::NotEnrolled)
+    );
+}
+
+#[test]
+fn unlocking_forgets_failures_but_not_the_hard_limit() {
+    let unlock = || Unlock {
+        mend: Mend::Locks,
+        rules: &RULES,
+    };
+    let mut record = enrolled();
+    record.state.elsewhere = Bucket {
+        failures: 60,
+        since: NOW,
+    };
+    record.state.backup_codes_wait = true;
+    assert_eq!(apply(&mut record, unlock()), Ok(Unlocked::Done));
+    assert_eq!(
+        (
+            record.state.elsewhere.failures,
+            record.state.backup_codes_wait
+        ),
+        (0, false)
+    );
+    record.state.disabled = true;
+    assert_eq!(apply(&mut record, unlock()), Ok(Unlocked::StillDisabled));
+    assert_eq!(
+        answer(&mut record, &code(1)),
+        Verdict::Refused(Refusal::Disabled)
+    );
+}
+
+#[test]
+fn a_clock_that_ran_ahead_is_mended_without_making_a_used_code_new() {
+    let mut record = enrolled();
+    let future = NOW.plus(1_000_000_000);
+    for known in &mut record.state.tokens {
+        known.last_step = Some(token(1, "x").step_at(future));
+    }
+    record.state.elsewhere = Bucket {
+        failures: 6,
+        since: future,
+    };
+    record.state.places.push(KnownPlace {
+        place: Place::Local(1),
+        last_success: future,
+        bucket: Bucket::default(),
+    });
+    assert!(matches!(
+        answer(&mut record, &code(1)),
+        Verdict::Unavailable(Fault::Clock)
+    ));
+    assert_eq!(
+        apply(
+            &mut record,
+            Unlock {
+                mend: Mend::Clock,
+                rules: &RULES
+            }
+        ),
+        Ok(Unlocked::Done)
+    );
+    assert!(matches!(
+        answer(&mut record, &code(1)),
+        Verdict::Refused(Refusal::Replayed { .. })
+    ));
+    assert_eq!(
+        record.state.tokens[0].last_step,
+        Some(token(1, "x").step_at(NOW).plus(1))
+    );
+    assert_eq!(
+        (
+            record.state.places[0].last_success,
+            record.state.elsewhere.since
+        ),
+        (NOW, NOW)
+    );
+}
+
+#[test]
+fn a_fresh_state_holds_everything_for_used_that_may_have_been() {
+    let (codes_of_alice, codes) = BackupCodes::make(
+        Count::DEFAULT,
+        Cost {
+            m_kib: 8,
+            t: 1,
+            p: 1,
+        },
+    )
+    .unwrap();
+    let mut record = enrolled();
+    record.enrollment.as_mut().unwrap().backup_codes = Some(codes_of_alice);
+    record.state = State {
+        integrity: Integrity::Lost,
+        ..State::default()
+    };
+    for mend in [Mend::Locks, Mend::Clock] {
+        assert_eq!(
+            apply(
+                &mut record,
+                Unlock {
+                    mend,
+                    rules: &RULES
+                }
+            ),
+            Err(NothingThere::StateLost)
+        );
+    }
+    assert_eq!(
+        apply(
+            &mut record,
+            Unlock {
+                mend: Mend::FreshState,
+                rules: &RULES
+            }
+        ),
+        Ok(Unlocked::Done)
+    );
+    assert!(matches!(
+        answer(&mut record, &code(1)),
+        Verdict::Refused(Refusal::Replayed { .. })
+    ));
+    for code in codes {
+        assert!(matches!(
+            answer(&mut record, &code.grouped()),
+            Verdict::Refused(Refusal::Replayed { .. })
+        ));
+    }
+}
