@@ -1,1 +1,64 @@
-//! x
+//! The vocabulary that Nightlatch's end-to-end tests are written in.
+//!
+//! A test runs in a machine of its own: a private namespace with its own `/etc`, `/var/lib`, `/dev`, `/run`, network and
+//! process ids, in which the built module and command are installed. Nothing outside it changes.
+//!
+//! ```no_run
+//! use nightlatch_tests::sandboxed;
+//!
+//! // #[test]
+//! fn a_code_opens_one_door_once() {
+//!     sandboxed(|world| {
+//!         let alice = world.user("alice").enrolled();
+//!         let code = alice.phone().code();
+//!         alice.ssh().answers(&code).is_let_in();
+//!         alice.ssh().answers(&code).is_refused();
+//!     });
+//! }
+//! ```
+//!
+//! The smaller and quicker form goes through libpam alone:
+//! `alice.tries().answers([&code]).run().gives(Code::Success).asking(1)`.
+//!
+//! What is tested is what `cargo xtask test` built: see [`artifacts`]. The tests need root (for the namespace) and these
+//! Debian packages; without one they fail with a sentence, they never skip: `openssh-server openssh-client sudo passwd login
+//! util-linux iproute2 libpam-modules libpam0g-dev gcc oathtool python3 python3-pyotp zbar-tools faketime strace`.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "everything here is an assertion of a test: to panic with a sentence is how it reports"
+)]
+
+pub mod artifacts;
+mod authenticator;
+mod command;
+mod enrolling;
+mod log;
+pub mod pam;
+mod person;
+mod sandbox;
+mod screen;
+mod ssh;
+mod stacks;
+mod sudo;
+mod terminal;
+mod world;
+
+pub use authenticator::{Algorithm, Phone, Shape, oathtool, pyotp};
+pub use command::Run;
+pub use enrolling::Enrolling;
+pub use log::{Line, Log};
+pub use pam::{Code, Outcome, Style, Tries};
+pub use person::Person;
+pub use sandbox::{enter, inside, outer_pid, sandboxed};
+pub use screen::{Background, Screen};
+pub use ssh::{Session, Ssh};
+pub use stacks::Stack;
+pub use sudo::Asked;
+pub use terminal::Terminal;
+pub use world::World;

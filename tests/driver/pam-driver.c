@@ -1,0 +1,468 @@
+/*
+ * A small application of libpam that does what it is told and writes down what it sees.
+ *
+ *   pam-driver confdir=DIR service=NAME user=NAME [rhost=HOST] [tty=NAME] [silent=1]
+ *              [calls=auth,setcred,acct] [conversation=KIND] [logins=N] [processes=N]
+ *              [clock=FILE clock-step=SECONDS] < answers
+ *
+ * Answers are lines; `\xHH` and `\\` are escapes, so an answer may hold any byte. A line `%` ends the answers of one login
+ * and begins those of the next (with fewer groups than logins or processes they are used in turn). A last line `*` repeats
+ * the answer before it for as long as questions come. Without an answer left the conversation fails, as when somebody hangs up.
+ *
+ * conversation= normal | fail (returns PAM_CONV_ERR) | null-array (success without an array) | null-answer (an array
+ * whose answer is NULL) | none (the application has no conversation function).
+ *
+ * With logins=N, N logins are made one after the other in this process. With processes=N, N processes make one login each,
+ * and every one of them waits at its first question until all of them are there.
+ * With clock=FILE, libfaketime's FAKETIME_TIMESTAMP_FILE is moved by clock-step after each login.
+ *
+ * Output, one event a line, fields by tabs, text escaped as above:
+ *   login   INDEX
+ *   prompt  STYLE  MICROSECONDS  TEXT      (microseconds since the call or the last answer)
+ *   delay   MICROSECONDS                   (what pam_fail_delay asked for; it is not slept)
+ *   result  CALL   CODE  MICROSECONDS
+ *   memory  LOGINS  HEAP_BYTES_IN_USE  RESIDENT_KIB
+ *   host    WHAT   BEFORE  AFTER           (what a module must leave as it was)
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <malloc.h>
+#include <poll.h>
+#include <security/pam_appl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+struct group {
+    char **answers;
+    size_t count;
+    bool repeat_last;
+};
+
+struct login {
+    const struct group *group;
+    size_t next;
+    uint64_t since;
+    int ready;  /* a byte is written here at the first question (-1: no barrier) */
+    int go;     /* and end-of-file here releases everybody */
+};
+
+static const char *confdir, *service, *user, *rhost, *tty, *clock_file;
+static const char *calls = "auth", *conversation = "normal";
+static long logins = 1, processes = 1, clock_step;
+static int flags;
+static struct group *groups;
+static size_t group_count;
+static char out_buffer[1 << 16];
+
+static void die(const char *what)
+{
+    fprintf(stderr, "pam-driver: %s: %s\n", what, strerror(errno));
+    exit(70);
+}
+
+static void *or_die(void *p)
+{
+    if (p == NULL)
+        die("out of memory");
+    return p;
+}
+
+/* The real monotonic clock, past libfaketime: what is measured is how long something took. */
+static uint64_t now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC_RAW, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void print_escaped(const char *s)
+{
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '\\')
+            fputs("\\\\", stdout);
+        else if (c < 0x20 || c >= 0x7f)
+            printf("\\x%02x", c);
+        else
+            putchar(c);
+    }
+}
+
+/* ---- answers ---- */
+
+static char *unescape(const char *line)
+{
+    char *answer = or_die(malloc(strlen(line) + 1)), *to = answer;
+    while (*line) {
+        unsigned byte;
+        if (line[0] == '\\' && line[1] == '\\') {
+            *to++ = '\\';
+            line += 2;
+        } else if (line[0] == '\\' && line[1] == 'x' && sscanf(line + 2, "%2x", &byte) == 1) {
+            *to++ = (char)byte;
+            line += 4;
+        } else {
+            *to++ = *line++;
+        }
+    }
+    *to = '\0';
+    return answer;
+}
+
+static void read_answers(void)
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length;
+    groups = or_die(calloc(1, sizeof *groups));
+    group_count = 1;
+    while ((length = getline(&line, &room, stdin)) >= 0) {
+        if (length > 0 && line[length - 1] == '\n')
+            line[length - 1] = '\0';
+        if (strcmp(line, "%") == 0) {
+            groups = or_die(reallocarray(groups, group_count + 1, sizeof *groups));
+            memset(&groups[group_count++], 0, sizeof *groups);
+            continue;
+        }
+        struct group *g = &groups[group_count - 1];
+        if (strcmp(line, "*") == 0) {
+            g->repeat_last = true;
+            continue;
+        }
+        g->answers = or_die(reallocarray(g->answers, g->count + 1, sizeof *g->answers));
+        g->answers[g->count++] = unescape(line);
+    }
+    free(line);
+}
+
+static const char *next_answer(struct login *l)
+{
+    if (l->next < l->group->count)
+        return l->group->answers[l->next++];
+    if (l->group->repeat_last && l->group->count > 0)
+        return l->group->answers[l->group->count - 1];
+    return NULL;
+}
+
+/* ---- the conversation ---- */
+
+static void wait_for_the_others(struct login *l)
+{
+    char byte = 0;
+    if (l->ready < 0)
+        return;
+    if (write(l->ready, &byte, 1) != 1)
+        die("barrier");
+    l->ready = -1;
+    while (read(l->go, &byte, 1) < 0 && errno == EINTR)
+        ;
+}
+
+static int converse(int count, const struct pam_message **messages, struct pam_response **responses, void *data)
+{
+    struct login *l = data;
+    struct pam_response *array;
+
+    for (int i = 0; i < count; i++) {
+        const char *style;
+        switch (messages[i]->msg_style) {
+        case PAM_PROMPT_ECHO_OFF: style = "echo-off"; break;
+        case PAM_PROMPT_ECHO_ON: style = "echo-on"; break;
+        case PAM_ERROR_MSG: style = "error"; break;
+        case PAM_TEXT_INFO: style = "info"; break;
+        default: style = "unknown"; break;
+        }
+        printf("prompt\t%s\t%llu\t", style, (unsigned long long)(now_us() - l->since));
+        print_escaped(messages[i]->msg);
+        putchar('\n');
+    }
+
+    if (strcmp(conversation, "fail") == 0)
+        return PAM_CONV_ERR;
+    if (strcmp(conversation, "null-array") == 0) {
+        *responses = NULL;
+        return PAM_SUCCESS;
+    }
+
+    array = or_die(calloc((size_t)count, sizeof *array));
+    for (int i = 0; i < count; i++) {
+        int style = messages[i]->msg_style;
+        if (style != PAM_PROMPT_ECHO_OFF && style != PAM_PROMPT_ECHO_ON)
+            continue;
+        wait_for_the_others(l);
+        if (strcmp(conversation, "null-answer") == 0)
+            continue;
+        const char *answer = next_answer(l);
+        if (answer == NULL) {
+            for (int j = 0; j < i; j++)
+                free(array[j].resp);
+            free(array);
+            return PAM_CONV_ERR;
+        }
+        array[i].resp = or_die(strdup(answer));
+    }
+    *responses = array;
+    l->since = now_us();
+    return PAM_SUCCESS;
+}
+
+static void note_delay(int code, unsigned microseconds, void *data)
+{
+    (void)code;
+    (void)data;
+    printf("delay\t%u\n", microseconds);
+}
+
+/* ---- one login ---- */
+
+static void call(pam_handle_t *pam, struct login *l, const char *name)
+{
+    int code;
+    l->since = now_us();
+    if (strcmp(name, "auth") == 0)
+        code = pam_authenticate(pam, flags);
+    else if (strcmp(name, "setcred") == 0)
+        code = pam_setcred(pam, PAM_ESTABLISH_CRED | flags);
+    else if (strcmp(name, "acct") == 0)
+        code = pam_acct_mgmt(pam, flags);
+    else if (strcmp(name, "open") == 0)
+        code = pam_open_session(pam, flags);
+    else if (strcmp(name, "close") == 0)
+        code = pam_close_session(pam, flags);
+    else if (strcmp(name, "chauthtok") == 0)
+        code = pam_chauthtok(pam, flags);
+    else {
+        errno = EINVAL;
+        die(name);
+    }
+    printf("result\t%s\t%d\t%llu\n", name, code, (unsigned long long)(now_us() - l->since));
+}
+
+static void log_in(long index, int ready, int go)
+{
+    struct login l = { .group = &groups[(size_t)index % group_count], .ready = ready, .go = go };
+    struct pam_conv conv = { strcmp(conversation, "none") == 0 ? NULL : converse, &l };
+    pam_handle_t *pam = NULL;
+    char names[128], *rest, *name;
+    int code;
+
+    printf("login\t%ld\n", index);
+    code = confdir ? pam_start_confdir(service, user, &conv, confdir, &pam) : pam_start(service, user, &conv, &pam);
+    if (code != PAM_SUCCESS) {
+        printf("result\tstart\t%d\t0\n", code);
+        return;
+    }
+    if (rhost)
+        pam_set_item(pam, PAM_RHOST, rhost);
+    if (tty)
+        pam_set_item(pam, PAM_TTY, tty);
+    pam_set_item(pam, PAM_FAIL_DELAY, (const void *)note_delay);
+
+    snprintf(names, sizeof names, "%s", calls);
+    for (name = strtok_r(names, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
+        call(pam, &l, name);
+    pam_end(pam, PAM_SUCCESS);
+    if (l.ready >= 0) {
+        char byte = 0;
+        if (write(l.ready, &byte, 1) != 1)
+            die("barrier");
+    }
+    fflush(stdout);
+}
+
+/* ---- what a module must leave as it was ---- */
+
+struct host {
+    int descriptors, threads, masked;
+    unsigned umask, handlers;
+    size_t environment;
+    char cwd[512], locale[128];
+    long uid, gid;
+};
+
+static int entries(const char *path)
+{
+    int n = 0;
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        die(path);
+    while (readdir(dir) != NULL)
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static struct host look_at_host(void)
+{
+    struct host h = { 0 };
+    sigset_t mask;
+    h.descriptors = entries("/proc/self/fd");
+    h.threads = entries("/proc/self/task");
+    h.umask = umask(022);
+    umask((mode_t)h.umask);
+    sigprocmask(SIG_BLOCK, NULL, &mask);
+    for (int s = 1; s < 65; s++) {
+        struct sigaction action;
+        h.masked += sigismember(&mask, s) == 1;
+        if (sigaction(s, NULL, &action) == 0)
+            h.handlers += (unsigned)s * (unsigned)(uintptr_t)action.sa_handler;
+    }
+    for (char **e = environ; e && *e; e++)
+        for (char *c = *e; *c; c++)
+            h.environment = h.environment * 31 + (unsigned char)*c;
+    if (getcwd(h.cwd, sizeof h.cwd) == NULL)
+        die("getcwd");
+    snprintf(h.locale, sizeof h.locale, "%s", setlocale(LC_ALL, NULL));
+    h.uid = (long)geteuid() * 100000 + getuid();
+    h.gid = (long)getegid() * 100000 + getgid();
+    return h;
+}
+
+static void compare_host(const struct host *a, const struct host *b)
+{
+    printf("host\tdescriptors\t%d\t%d\n", a->descriptors, b->descriptors);
+    printf("host\tthreads\t%d\t%d\n", a->threads, b->threads);
+    printf("host\tumask\t%u\t%u\n", a->umask, b->umask);
+    printf("host\tblocked signals\t%d\t%d\n", a->masked, b->masked);
+    printf("host\tsignal handlers\t%u\t%u\n", a->handlers, b->handlers);
+    printf("host\tenvironment\t%zu\t%zu\n", a->environment, b->environment);
+    printf("host\tworking directory\t%s\t%s\n", a->cwd, b->cwd);
+    printf("host\tlocale\t%s\t%s\n", a->locale, b->locale);
+    printf("host\tuser ids\t%ld\t%ld\n", a->uid, b->uid);
+    printf("host\tgroup ids\t%ld\t%ld\n", a->gid, b->gid);
+    /* waitpid says ECHILD when there is no child at all. */
+    printf("host\tchildren\t0\t%d\n", waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD ? 0 : 1);
+}
+
+static void print_memory(long done)
+{
+    long pages = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f == NULL || fscanf(f, "%ld %ld", &pages, &resident) != 2)
+        die("/proc/self/statm");
+    fclose(f);
+    printf("memory\t%ld\t%zu\t%ld\n", done, mallinfo2().uordblks + mallinfo2().hblkhd,
+           resident * (sysconf(_SC_PAGESIZE) / 1024));
+    fflush(stdout);
+}
+
+static void move_clock(long done)
+{
+    FILE *f;
+    if (clock_file == NULL)
+        return;
+    f = fopen(clock_file, "w");
+    if (f == NULL || fprintf(f, "+%ld\n", done * clock_step) < 0 || fclose(f) != 0)
+        die(clock_file);
+}
+
+/* ---- many at once ---- */
+
+static void all_at_once(void)
+{
+    int ready[2], go[2], waiting = 0;
+    char bytes[64];
+    if (pipe(ready) != 0 || pipe(go) != 0)
+        die("pipe");
+    for (long i = 0; i < processes; i++) {
+        pid_t child = fork();
+        if (child < 0)
+            die("fork");
+        if (child == 0) {
+            close(ready[0]);
+            close(go[1]);
+            log_in(i, ready[1], go[0]);
+            exit(0);
+        }
+    }
+    close(ready[1]);
+    while (waiting < processes) {
+        struct pollfd p = { .fd = ready[0], .events = POLLIN };
+        ssize_t n;
+        if (poll(&p, 1, 20000) <= 0)
+            break; /* one of them died: the others are let go, and its result will be missing */
+        n = read(ready[0], bytes, sizeof bytes);
+        if (n <= 0)
+            break;
+        waiting += (int)n;
+    }
+    close(go[1]);
+    while (wait(NULL) > 0)
+        ;
+}
+
+static bool option(const char *argument, const char *key, const char **value)
+{
+    size_t n = strlen(key);
+    if (strncmp(argument, key, n) != 0 || argument[n] != '=')
+        return false;
+    *value = argument + n + 1;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    setvbuf(stdout, out_buffer, _IOFBF, sizeof out_buffer);
+    for (int i = 1; i < argc; i++) {
+        const char *number;
+        if (option(argv[i], "confdir", &confdir) || option(argv[i], "service", &service) ||
+            option(argv[i], "user", &user) || option(argv[i], "rhost", &rhost) || option(argv[i], "tty", &tty) ||
+            option(argv[i], "calls", &calls) || option(argv[i], "conversation", &conversation) ||
+            option(argv[i], "clock", &clock_file))
+            continue;
+        if (option(argv[i], "logins", &number))
+            logins = atol(number);
+        else if (option(argv[i], "processes", &number))
+            processes = atol(number);
+        else if (option(argv[i], "clock-step", &number))
+            clock_step = atol(number);
+        else if (strcmp(argv[i], "silent=1") == 0)
+            flags |= PAM_SILENT;
+        else {
+            fprintf(stderr, "pam-driver: unknown argument %s\n", argv[i]);
+            return 64;
+        }
+    }
+    if (service == NULL) {
+        fprintf(stderr, "pam-driver: service= is missing\n");
+        return 64;
+    }
+    read_answers();
+
+    if (processes > 1) {
+        all_at_once();
+        return 0;
+    }
+
+    struct host before = look_at_host();
+    /* The heap is looked at after some logins have warmed NSS and libpam up, and again at the end. */
+    long warm = logins / 5;
+    for (long i = 0; i < logins; i++) {
+        log_in(i, -1, -1);
+        move_clock(i + 1);
+        if (i + 1 == warm || i + 1 == logins)
+            print_memory(i + 1);
+    }
+    struct host after = look_at_host();
+    compare_host(&before, &after);
+
+    /* Freed so that a leak checker speaks of the module only. */
+    for (size_t g = 0; g < group_count; g++) {
+        for (size_t a = 0; a < groups[g].count; a++)
+            free(groups[g].answers[a]);
+        free(groups[g].answers);
+    }
+    free(groups);
+    return 0;
+}

@@ -1,0 +1,56 @@
+//! Where the things under test are: the module, its flavour that panics, the command, the driver.
+//!
+//! All were built before, by `cargo xtask test`. Each has a variable of the environment that names another file, for a
+//! module built under a sanitizer or an installed one.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The module: `$NIGHTLATCH_MODULE`, else `target/release/libpam_nightlatch.so`.
+#[must_use]
+pub fn module() -> PathBuf {
+    built("NIGHTLATCH_MODULE", "release/libpam_nightlatch.so")
+}
+
+/// The module built with the feature `planted-panic`: `$NIGHTLATCH_PANIC_MODULE`, else in `target/planted-panic/release/`.
+#[must_use]
+pub fn panic_module() -> PathBuf {
+    built(
+        "NIGHTLATCH_PANIC_MODULE",
+        "planted-panic/release/libpam_nightlatch.so",
+    )
+}
+
+/// The command: `$NIGHTLATCH_COMMAND`, else `target/release/nightlatch`.
+#[must_use]
+pub fn command() -> PathBuf {
+    built("NIGHTLATCH_COMMAND", "release/nightlatch")
+}
+
+/// The driver of the contract tests: `$NIGHTLATCH_PAM_DRIVER`, else the one that this crate's build made.
+#[must_use]
+pub fn pam_driver() -> PathBuf {
+    env::var_os("NIGHTLATCH_PAM_DRIVER").map_or_else(
+        || PathBuf::from(env!("NIGHTLATCH_PAM_DRIVER_BUILT")),
+        PathBuf::from,
+    )
+}
+
+fn built(variable: &str, below_target: &str) -> PathBuf {
+    let path = env::var_os(variable).map_or_else(
+        || {
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .parent()
+                .expect("this crate is a folder of the workspace")
+                .join("target")
+                .join(below_target)
+        },
+        PathBuf::from,
+    );
+    assert!(
+        path.is_file(),
+        "{} is not there: `cargo xtask test` builds it before it runs the tests",
+        path.display()
+    );
+    path
+}

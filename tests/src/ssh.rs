@@ -1,0 +1,223 @@
+//! Real log-ins: the stock `ssh` on a terminal, against the stock `sshd` on port 22 of the sandbox.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::sandbox::scratch;
+use crate::terminal::Terminal;
+use crate::world::system;
+
+/// A login that is under way: the password was given.
+#[derive(Debug)]
+pub struct Ssh {
+    terminal: Terminal,
+    end: End,
+}
+
+/// A login that was let in: a shell on the other side.
+#[derive(Debug)]
+pub struct Session {
+    terminal: Terminal,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The code is asked for.
+    Asked,
+    /// The shell's prompt is there.
+    LetIn,
+    /// ssh says no.
+    Refused,
+}
+
+impl Ssh {
+    pub(crate) fn begin(user: &str, password: &str) -> Self {
+        let known_hosts = format!(
+            "UserKnownHostsFile={}",
+            scratch().join("known_hosts").display()
+        );
+        let mut terminal = Terminal::run(
+            "ssh",
+            &[
+                "-F",
+                "none",
+                "-o",
+                "StrictHostKeyChecking=accept-new",
+                "-o",
+                &known_hosts,
+                "-o",
+                "NumberOfPasswordPrompts=1",
+                "-o",
+                "LogLevel=ERROR",
+                &format!("{user}@127.0.0.1"),
+            ],
+        );
+        terminal.expect("assword:");
+        terminal.type_line(password);
+        let mut ssh = Self {
+            terminal,
+            end: End::Asked,
+        };
+        ssh.see();
+        ssh
+    }
+
+    /// Answers the question for the code.
+    #[must_use]
+    pub fn answers(mut self, answer: &str) -> Self {
+        assert_eq!(
+            self.end,
+            End::Asked,
+            "no code was asked for; the terminal showed:\n{}",
+            self.terminal.transcript()
+        );
+        self.terminal.type_line(answer);
+        self.see();
+        self
+    }
+
+    /// Asserts that a code is asked for, after a refusal say.
+    #[must_use]
+    pub fn is_asked(self) -> Self {
+        self.ends(End::Asked);
+        self
+    }
+
+    /// Asserts that the login was let in, and gives the shell.
+    pub fn is_let_in(mut self) -> Session {
+        self.ends(End::LetIn);
+        // A prompt is only text: what counts is that the other side computes.
+        self.terminal.type_line("echo in=$((6 * 7))");
+        self.terminal.expect("in=42");
+        self.terminal.expect(PROMPT);
+        Session {
+            terminal: self.terminal,
+        }
+    }
+
+    /// Asserts that the answer was refused: ssh ended, or the question came again.
+    pub fn is_refused(&self) {
+        assert_ne!(
+            self.end,
+            End::LetIn,
+            "let in; the terminal showed:\n{}",
+            self.terminal.transcript()
+        );
+        if self.end == End::Asked {
+            assert_says_refused(&self.transcript());
+        }
+    }
+
+    /// Asserts that ssh ended without letting the person in.
+    pub fn is_turned_away(&self) {
+        self.ends(End::Refused);
+    }
+
+    /// All that the terminal showed.
+    #[must_use]
+    pub fn transcript(&self) -> String {
+        self.terminal.transcript()
+    }
+
+    fn ends(&self, end: End) {
+        assert_eq!(
+            self.end,
+            end,
+            "the terminal showed:\n{}",
+            self.terminal.transcript()
+        );
+    }
+
+    fn see(&mut self) {
+        let (which, _) = self.terminal.expect_one_of(&[
+            "Verification code: ",
+            PROMPT,
+            "Permission denied",
+            "closed by",
+        ]);
+        self.end = match which {
+            0 => End::Asked,
+            1 => End::LetIn,
+            _ => End::Refused,
+        };
+    }
+}
+
+impl Session {
+    /// Types a command and gives what was shown until the next prompt, the echo of the command included.
+    pub fn runs(&mut self, command: &str) -> String {
+        self.terminal.type_line(command);
+        self.terminal.expect(PROMPT)
+    }
+
+    /// The terminal, for programs that ask back.
+    pub fn terminal(&mut self) -> &mut Terminal {
+        &mut self.terminal
+    }
+
+    /// All that the terminal showed.
+    #[must_use]
+    pub fn transcript(&self) -> String {
+        self.terminal.transcript()
+    }
+}
+
+/// Asserts that what was shown says that an answer was refused.
+pub(crate) fn assert_says_refused(shown: &str) {
+    assert!(
+        ["Not accepted", "already used"]
+            .iter()
+            .any(|words| shown.contains(words)),
+        "no refusal was shown:\n{shown}"
+    );
+}
+
+/// Makes host keys, writes the configuration and starts sshd; it answers when this returns.
+pub(crate) fn start_sshd() -> Child {
+    // Whatever the machine's own configuration says, this sshd asks PAM, by keyboard-interactive and by nothing else.
+    let key = "/etc/ssh/nightlatch_test_key";
+    system(
+        "ssh-keygen",
+        &["-q", "-t", "ed25519", "-N", "", "-f", key],
+        "",
+        "install openssh-client",
+    );
+    let config = "/etc/ssh/nightlatch_test_config";
+    fs::write(
+        config,
+        format!(
+            "Port 22\nListenAddress 127.0.0.1\nHostKey {key}\nPidFile none\nUsePAM yes\n\
+             KbdInteractiveAuthentication yes\nPasswordAuthentication no\nPubkeyAuthentication no\n\
+             PrintMotd no\nPrintLastLog no\nLogLevel VERBOSE\n"
+        ),
+    )
+    .expect("/etc is ours");
+    fs::write(
+        "/etc/profile.d/nightlatch-test-prompt.sh",
+        "PS1='at the door> '\n",
+    )
+    .expect("/etc is ours");
+    let sshd = "/usr/sbin/sshd";
+    assert!(
+        Path::new(sshd).exists(),
+        "{sshd} is not there: install openssh-server"
+    );
+    let child = Command::new(sshd)
+        .args(["-D", "-f", config])
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("sshd runs");
+    let until = Instant::now() + Duration::from_secs(10);
+    while TcpStream::connect("127.0.0.1:22").is_err() {
+        assert!(Instant::now() < until, "sshd does not answer on port 22");
+        thread::sleep(Duration::from_millis(10));
+    }
+    child
+}
+
+/// What the shell of the sandbox shows when it is ready.
+pub(crate) const PROMPT: &str = "at the door> ";

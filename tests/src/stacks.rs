@@ -1,0 +1,99 @@
+//! PAM's configuration files of the sandbox.
+//!
+//! The contract tests read theirs from a folder of their own (`pam_start_confdir`); sshd, sudo and su read `/etc/pam.d`, which in
+//! the sandbox is an overlay.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::pam::faketime_library;
+use crate::sandbox::scratch;
+
+/// What a service's file says.
+#[derive(Debug, Clone, Copy)]
+pub enum Stack<'a> {
+    /// The module alone, in `auth` and `account`, with these arguments: its return code is the stack's.
+    CodeOnly(&'a str),
+    /// The module in `sufficient`'s place before `pam_permit`: `PAM_IGNORE` becomes success here, and `PAM_PERM_DENIED` in
+    /// [`Stack::CodeOnly`], which no other code does.
+    CodeOrIgnore(&'a str),
+    /// Password and then code. A wrong password ends it. For tests: `pam_unix` does not wait after a wrong one.
+    PasswordAndCode,
+    /// These very lines.
+    Lines(&'a str),
+}
+
+/// The service that contract tests use.
+pub const DOOR: &str = "door";
+
+impl Stack<'_> {
+    fn text(self) -> String {
+        match self {
+            Self::CodeOnly(arguments) => format!(
+                "auth required pam_nightlatch.so {arguments}\n\
+                 account required pam_nightlatch.so {arguments}\n"
+            ),
+            Self::CodeOrIgnore(arguments) => format!(
+                "auth [success=ok ignore=ignore default=bad] pam_nightlatch.so {arguments}\n\
+                 auth required pam_permit.so\n\
+                 account required pam_permit.so\n"
+            ),
+            Self::PasswordAndCode => "auth requisite pam_unix.so nodelay\n\
+                 auth required pam_nightlatch.so\n\
+                 account required pam_unix.so\n\
+                 account required pam_nightlatch.so\n\
+                 session required pam_permit.so\n\
+                 password required pam_deny.so\n"
+                .to_owned(),
+            Self::Lines(lines) => lines.to_owned(),
+        }
+    }
+}
+
+/// Writes the stack of a service for the driver.
+pub(crate) fn write_for_driver(service: &str, stack: Stack<'_>) {
+    let dir = confdir();
+    fs::create_dir_all(&dir).expect("the scratch folder is ours");
+    fs::write(dir.join(service), stack.text()).expect("the scratch folder is ours");
+}
+
+/// Writes `/etc/pam.d/SERVICE`.
+pub(crate) fn write_for_host(service: &str, stack: Stack<'_>) {
+    fs::write(PathBuf::from("/etc/pam.d").join(service), stack.text()).expect("/etc is ours");
+}
+
+/// Puts the module where the README tells an administrator to: behind the lines that Debian's file includes.
+pub(crate) fn add_to_debians(service: &str) {
+    let path = PathBuf::from("/etc/pam.d").join(service);
+    let stock =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut lines = Vec::new();
+    for line in stock.lines() {
+        lines.push(line);
+        match line.trim() {
+            "@include common-auth" => lines.push("auth required pam_nightlatch.so"),
+            "@include common-account" => lines.push("account required pam_nightlatch.so"),
+            _ => {}
+        }
+    }
+    assert_eq!(
+        lines.len(),
+        stock.lines().count() + 2,
+        "{} is not Debian's",
+        path.display()
+    );
+    fs::write(&path, lines.join("\n") + "\n").expect("/etc is ours");
+}
+
+/// The folder that the driver's services are in.
+pub(crate) fn confdir() -> PathBuf {
+    scratch().join("pam.d")
+}
+
+/// The environment in which libfaketime moves a program's clock, but not how it measures time that passes.
+pub(crate) fn faketime() -> Vec<(&'static str, String)> {
+    vec![
+        ("LD_PRELOAD", faketime_library().display().to_string()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ]
+}

@@ -1,0 +1,167 @@
+//! The machine of one test: what is installed, how it is set up, who lives on it.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::artifacts;
+use crate::command::Run;
+use crate::log::Log;
+use crate::pam::Tries;
+use crate::person::Person;
+use crate::sandbox::security_dir;
+use crate::ssh;
+use crate::stacks::{self, DOOR, Stack};
+use crate::terminal::Terminal;
+
+/// A machine with Nightlatch installed and a configuration that does not wait (no floor, no delay).
+#[derive(Debug)]
+pub struct World {
+    log: Log,
+    sshd: RefCell<Option<Child>>,
+}
+
+impl World {
+    /// Installs what was built into the sandbox that this process is in.
+    pub(crate) fn new() -> Self {
+        install(
+            &artifacts::module(),
+            &security_dir().join("pam_nightlatch.so"),
+            0o644,
+        );
+        install(&artifacts::command(), Path::new(COMMAND), 0o755);
+        // What the machine itself may have enrolled is not of this world.
+        for dir in ["/var/lib/nightlatch", "/etc/nightlatch"] {
+            if Path::new(dir).exists() {
+                fs::remove_dir_all(dir).expect("an overlay");
+            }
+        }
+        fs::create_dir_all("/etc/nightlatch").expect("an overlay");
+        let world = Self {
+            log: Log::open(),
+            sshd: RefCell::new(None),
+        };
+        world.configure("");
+        world.stack(DOOR, Stack::CodeOnly(""));
+        world
+    }
+
+    /// A new account with a home and the password [`crate::Person::password`].
+    pub fn user(&self, name: &str) -> Person<'_> {
+        Person::new(self, name)
+    }
+
+    /// Log-ins of somebody who may not even exist, through libpam alone.
+    pub fn tries_of(&self, user: &str) -> Tries {
+        Tries::of(user)
+    }
+
+    /// Writes `/etc/nightlatch/nightlatch.toml`: no floor and no delay, unless `toml` has a `[login]` of its own, and `toml`.
+    pub fn configure(&self, toml: &str) {
+        let quick = if toml.contains("[login]") {
+            ""
+        } else {
+            "[login]\nrefusal_floor = \"0s\"\nfail_delay = \"0s\"\n"
+        };
+        self.configure_exactly(&format!("{quick}{toml}"));
+    }
+
+    /// Writes `/etc/nightlatch/nightlatch.toml` as it is given.
+    pub fn configure_exactly(&self, toml: &str) {
+        fs::write(CONFIGURATION, toml).expect("/etc is ours");
+    }
+
+    /// Writes the stack of a service for log-ins through libpam alone.
+    pub fn stack(&self, service: &str, stack: Stack<'_>) {
+        stacks::write_for_driver(service, stack);
+    }
+
+    /// Writes `/etc/pam.d/SERVICE` for sshd, sudo, su.
+    pub fn host_stack(&self, service: &str, stack: Stack<'_>) {
+        stacks::write_for_host(service, stack);
+    }
+
+    /// Adds the module to Debian's own `/etc/pam.d/SERVICE` as the README says.
+    pub fn add_to_debians_stack(&self, service: &str) {
+        stacks::add_to_debians(service);
+    }
+
+    /// Runs `nightlatch` without a terminal, and gives what came of it.
+    pub fn nightlatch(&self, arguments: &[&str]) -> Run {
+        Run::of(Command::new(COMMAND).args(arguments))
+    }
+
+    /// Runs `nightlatch` on a terminal.
+    pub fn nightlatch_on_a_terminal(&self, arguments: &[&str]) -> Terminal {
+        Terminal::run(COMMAND, arguments)
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Installs the flavour of the module that can be told to panic, as `pam_nightlatch_panic.so`.
+    pub fn install_panic_module(&self) {
+        install(
+            &artifacts::panic_module(),
+            &security_dir().join("pam_nightlatch_panic.so"),
+            0o644,
+        );
+    }
+
+    /// Starts sshd on port 22 of the sandbox, if it is not running yet.
+    pub fn start_sshd(&self) {
+        let mut sshd = self.sshd.borrow_mut();
+        if sshd.is_none() {
+            *sshd = Some(ssh::start_sshd());
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(mut sshd) = self.sshd.take() {
+            let _ = sshd.kill();
+            let _ = sshd.wait();
+        }
+    }
+}
+
+/// Runs a program of the system and asserts that it succeeded. `input` goes to its standard input.
+pub(crate) fn system(program: &str, arguments: &[&str], input: &str, mend: &str) {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program} does not run ({error}): {mend}"));
+    let _ = child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("the child is ours");
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn install(from: &Path, to: &Path, mode: u32) {
+    fs::copy(from, to).unwrap_or_else(|error| {
+        panic!("{} to {}: {error}", from.display(), to.display());
+    });
+    fs::set_permissions(to, fs::Permissions::from_mode(mode)).expect("an overlay");
+}
+
+/// Where the command is installed in the sandbox.
+const COMMAND: &str = "/usr/local/bin/nightlatch";
+
+/// Where the configuration is.
+const CONFIGURATION: &str = "/etc/nightlatch/nightlatch.toml";
