@@ -1,0 +1,106 @@
+//! What a module must never do to the program that loads it: die, print, change it, or grow it.
+
+use nightlatch_tests::{Code, Stack, sandboxed};
+
+#[test]
+fn a_panic_in_a_hook_denies_and_the_host_lives_and_nothing_is_printed() {
+    sandboxed(|world| {
+        world.install_panic_module();
+        world.stack(
+            "panicking",
+            Stack::Lines(
+                "auth required pam_nightlatch_panic.so panic\naccount required pam_nightlatch_panic.so panic\n",
+            ),
+        );
+        let alice = world.user("alice").enrolled();
+        let outcome = alice
+            .tries()
+            .service("panicking")
+            .always_answers(alice.phone().code_at(0))
+            .calling(&["auth", "acct"])
+            .times(20)
+            .run();
+        outcome
+            .gives(Code::ServiceErr)
+            .asking(0)
+            .leaves_the_host_alone();
+        for login in &outcome.logins {
+            assert_ne!(login.code_of("acct"), Code::Success);
+            assert_eq!(login.prompts, [], "nothing on the person's terminal");
+        }
+    });
+}
+
+#[test]
+fn a_panic_in_sshd_is_a_refusal_and_the_next_login_works() {
+    sandboxed(|world| {
+        world.install_panic_module();
+        let alice = world.user("alice").enrolled();
+        let panicking = "auth requisite pam_unix.so nodelay\nauth required pam_nightlatch_panic.so panic\n\
+                         account required pam_unix.so\nsession required pam_permit.so\n";
+        world.host_stack("sshd", Stack::Lines(panicking));
+        let refused = alice.ssh();
+        refused.is_turned_away();
+        assert!(!refused.transcript().contains("panick"));
+
+        world.host_stack("sshd", Stack::PasswordAndCode);
+        alice.ssh().answers(&alice.phone().code()).is_let_in();
+    });
+}
+
+#[test]
+fn a_thousand_logins_in_one_process_leave_no_descriptor_and_no_memory_behind() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        let phone = alice.phone();
+        let codes = phone.codes_from_step(phone.step_now(), LOGINS);
+        let mut tries = alice
+            .tries()
+            .times(LOGINS)
+            .clock_moving_by(30)
+            .calling(&["auth", "acct", "setcred"]);
+        // Every fifth login mistypes first, so that refusals are among them.
+        for (index, code) in codes.iter().enumerate() {
+            tries = if index % 5 == 0 {
+                tries.answers(["not a code", code])
+            } else {
+                tries.answers([code])
+            };
+        }
+        let outcome = tries.run();
+        outcome.gives(Code::Success).leaves_the_host_alone();
+        assert_eq!(outcome.logins.len(), LOGINS);
+
+        let [(_, warm_heap, warm_rss), (_, heap, rss)] = outcome.memory[..] else {
+            panic!("memory was looked at twice: {:?}", outcome.memory)
+        };
+        println!("heap {warm_heap} to {heap} bytes, resident {warm_rss} to {rss} KiB");
+        assert!(heap < warm_heap + 16 * 1024, "{warm_heap} to {heap} bytes");
+        assert!(rss < warm_rss + 512, "{warm_rss} to {rss} KiB");
+    });
+}
+
+#[test]
+fn backup_codes_and_refusals_leave_nothing_behind_either() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        for code in &alice.backup_codes()[..3] {
+            alice
+                .tries()
+                .answers([code])
+                .run()
+                .gives(Code::Success)
+                .leaves_the_host_alone();
+        }
+        let outcome = world
+            .tries_of("nobody-of-this-name")
+            .always_answers("123456")
+            .times(200)
+            .run();
+        outcome.gives(Code::AuthErr).leaves_the_host_alone();
+        let (first, last) = (outcome.memory[0], outcome.memory[1]);
+        assert!(last.1 < first.1 + 16 * 1024, "{first:?} to {last:?}");
+    });
+}
+
+const LOGINS: usize = 1000;

@@ -1,0 +1,212 @@
+//! Answers that nobody would give, and names that nobody has: refused like any other, and the host program lives.
+
+use nightlatch_tests::{Code, World, sandboxed};
+
+#[test]
+fn an_answer_of_a_mebibyte_is_refused() {
+    sandboxed(|world| {
+        is_refused_without_harm(world, &vec![b'1'; 1024 * 1024]);
+        is_refused_without_harm(world, &vec![b' '; 1024 * 1024]);
+    });
+}
+
+#[test]
+fn an_answer_that_is_longer_than_allowed_is_refused_though_a_code_is_in_it() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        let code = alice.phone().code();
+        alice
+            .tries()
+            .always_answers(format!("{code}{}", " ".repeat(129 - code.len())))
+            .run()
+            .gives(Code::AuthErr)
+            .asking(3);
+        alice
+            .tries()
+            .answers([format!("{code}{}", " ".repeat(128 - code.len()))])
+            .run()
+            .gives(Code::Success);
+    });
+}
+
+#[test]
+fn control_characters_are_no_part_of_a_code() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        let code = alice.phone().code();
+        for character in ["\x01", "\x08", "\t", "\r", "\n", "\x1b[A", "\x7f"] {
+            for answer in [format!("{code}{character}"), format!("{character}{code}")] {
+                alice
+                    .tries()
+                    .always_answers(&answer)
+                    .run()
+                    .gives(Code::AuthErr)
+                    .asking(3)
+                    .leaves_the_host_alone();
+            }
+        }
+    });
+}
+
+#[test]
+fn what_follows_a_nul_is_not_read() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        // An answer of PAM ends at its first NUL: an empty one, and a code with garbage behind it that is never seen.
+        alice
+            .tries()
+            .always_answers(format!("\0{}", alice.phone().code_at(0)))
+            .run()
+            .gives(Code::AuthErr)
+            .asking(3);
+        alice
+            .tries()
+            .answers([format!("{}\0garbage", alice.phone().code())])
+            .run()
+            .gives(Code::Success);
+    });
+}
+
+#[test]
+fn broken_utf8_is_refused() {
+    sandboxed(|world| {
+        for answer in [
+            &b"\xff\xfe"[..],
+            b"12345\xc3",
+            b"\xf0\x28\x8c\x28",
+            b"\xed\xa0\x80123456",
+            b"\xc0\x80",
+        ] {
+            is_refused_without_harm(world, answer);
+        }
+    });
+}
+
+#[test]
+fn digits_of_other_scripts_are_no_code() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        let code = alice.phone().code();
+        let wide: String = code
+            .chars()
+            .map(|digit| char::from_u32(u32::from(digit) - 0x30 + 0xff10).unwrap())
+            .collect();
+        alice
+            .tries()
+            .always_answers(&wide)
+            .run()
+            .gives(Code::AuthErr)
+            .asking(3);
+    });
+}
+
+#[test]
+fn what_has_no_codes_shape_costs_no_try() {
+    sandboxed(|world| {
+        world.configure("[throttle]\nfree_failures = 1\n");
+        let alice = world.user("alice").enrolled();
+        for answer in [
+            "",
+            "correct horse of alice",
+            "\x08\n\r\x7fINCORRECT",
+            "12345",
+            "123456789",
+        ] {
+            alice
+                .tries()
+                .always_answers(answer)
+                .run()
+                .gives(Code::AuthErr)
+                .asking(3);
+        }
+        alice
+            .tries()
+            .answers([alice.phone().code()])
+            .run()
+            .gives(Code::Success)
+            .asking(1);
+    });
+}
+
+#[test]
+fn the_same_wrong_answer_again_costs_no_second_try() {
+    sandboxed(|world| {
+        world.configure("[throttle]\nfree_failures = 1\n");
+        let alice = world.user("alice").enrolled();
+        let wrong = alice.phone().wrong_code();
+        alice
+            .tries()
+            .answers([&wrong, &wrong, &alice.phone().code()])
+            .run()
+            .gives(Code::Success)
+            .asking(3);
+    });
+}
+
+#[test]
+fn a_name_of_any_kind_is_only_an_unknown_one() {
+    sandboxed(|world| {
+        world.user("alice").enrolled();
+        for name in [
+            "../alice",
+            "alice/../alice",
+            ".",
+            "..",
+            "/etc/passwd",
+            "%s%n",
+            "ALICE",
+            "alice ",
+            "a\u{e9}",
+            "-rf",
+            &"a".repeat(300),
+            &"b".repeat(100_000),
+        ] {
+            world
+                .tries_of(name)
+                .always_answers("123456")
+                .run()
+                .gives(Code::AuthErr)
+                .asking(3)
+                .leaves_the_host_alone();
+        }
+        let people = std::fs::read_dir("/var/lib/nightlatch/users").unwrap();
+        let people: Vec<_> = people.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(people, ["alice"], "nothing was kept for strangers");
+    });
+}
+
+#[test]
+fn a_host_name_of_any_kind_changes_nothing() {
+    sandboxed(|world| {
+        let mut alice = world.user("alice").enrolled();
+        for host in [
+            "",
+            "UNKNOWN",
+            "::ffff:192.0.2.1",
+            "1.2.3.4.5",
+            "%n%n",
+            &"h".repeat(70_000),
+        ] {
+            alice.enroll_again();
+            alice
+                .tries()
+                .from(host)
+                .answers([alice.phone().code()])
+                .run()
+                .gives(Code::Success)
+                .asking(1)
+                .leaves_the_host_alone();
+        }
+    });
+}
+
+fn is_refused_without_harm(world: &World, answer: &[u8]) {
+    // Whoever it is: the answer is looked at, and refused, before anybody's record is.
+    world
+        .tries_of("root")
+        .always_answers(answer)
+        .run()
+        .asking(3)
+        .gives(Code::AuthErr)
+        .leaves_the_host_alone();
+}
