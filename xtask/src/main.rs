@@ -1,2 +1,148 @@
-//! x
-fn main() {}
+//! `cargo xtask`: the commands that a fresh Debian with Rust needs in order to show, test and measure Nightlatch.
+//!
+//! Each command installs the system packages that it uses (saying which), becomes root through sudo where it must, and
+//! leaves nothing changed but the target folder and those packages.
+#![forbid(unsafe_code)]
+
+mod artifacts;
+mod bench;
+mod ci;
+mod demo;
+mod end_to_end;
+mod licences;
+mod minimum_rust;
+mod packages;
+mod process;
+mod root;
+mod stages;
+mod symbols;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let command = match Command::parse(&arguments) {
+        Ok(command) => command,
+        Err(complaint) => {
+            eprintln!("{complaint}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Command {
+    Help,
+    Demo { arguments: Vec<String> },
+    Test { filters: Vec<String> },
+    Ci,
+    Bench { arguments: Vec<String> },
+}
+
+impl Command {
+    fn parse(arguments: &[String]) -> Result<Self, String> {
+        let Some((name, rest)) = arguments.split_first() else {
+            return Err("Which command?".to_owned());
+        };
+        let rest = rest.to_vec();
+        match name.as_str() {
+            "help" | "-h" | "--help" => Ok(Self::Help),
+            "demo" if rest.iter().all(|argument| argument == "--interactive") => {
+                Ok(Self::Demo { arguments: rest })
+            }
+            "test" if !rest.iter().any(|argument| argument.starts_with('-')) => {
+                Ok(Self::Test { filters: rest })
+            }
+            "ci" if rest.is_empty() => Ok(Self::Ci),
+            "bench" => Ok(Self::Bench { arguments: rest }),
+            "demo" | "test" | "ci" => Err(format!("`{name}` does not take {rest:?}.")),
+            _ => Err(format!("There is no command `{name}`.")),
+        }
+    }
+
+    fn run(self) -> Result<()> {
+        if self == Self::Help {
+            println!("{USAGE}");
+            return Ok(());
+        }
+        let workspace = Workspace::find()?;
+        match self {
+            Self::Help => Ok(()),
+            Self::Demo { arguments } => demo::run(&workspace, &arguments),
+            Self::Test { filters } => test::run(&workspace, &filters),
+            Self::Ci => ci::run(&workspace),
+            Self::Bench { arguments } => bench::run(&workspace, &arguments),
+        }
+    }
+}
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  demo [--interactive]   show the main job for real, in a private namespace: enroll, QR code, ssh, replay, sudo, backup code.
+                         --interactive leaves the door open for a phone of your own
+  test [FILTER…]         unit tests, then the end-to-end tests as root in private namespaces.
+                         FILTER: only the tests with one of these in their names
+  ci                     everything that must pass before a push: format, clippy, licences, test, minimum Rust, documentation
+  bench [--pairs N]      what a login costs, side by side with pam_google_authenticator
+
+All install the Debian packages they need and become root through sudo where they must.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, String> {
+        let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Command::parse(&arguments)
+    }
+
+    #[test]
+    fn every_command_in_the_usage_is_understood() {
+        for line in USAGE.lines().filter(|line| line.starts_with("  ")) {
+            if let Some(name) = line
+                .split_whitespace()
+                .next()
+                .filter(|_| line.as_bytes()[2] != b' ')
+            {
+                assert!(parse(name).is_ok(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_test_run_takes_names_to_filter_by() {
+        assert_eq!(
+            parse("test races sudo"),
+            Ok(Command::Test {
+                filters: vec!["races".to_owned(), "sudo".to_owned()]
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for line in [
+            "",
+            "tset",
+            "demo --interactiv",
+            "ci now",
+            "test --nocapture",
+        ] {
+            assert!(parse(line).is_err(), "{line:?}");
+        }
+    }
+}

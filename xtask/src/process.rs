@@ -1,0 +1,69 @@
+//! Running programs: said before, checked after.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+
+/// Says what is run, runs it with this process's own input and output, and fails when it failed.
+pub fn run(command: &mut Command) -> Result<()> {
+    println!("$ {}", shown(command));
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run {}", shown(command)))?;
+    ensure!(status.success(), "{} failed: {status}", shown(command));
+    Ok(())
+}
+
+/// Runs quietly and returns what was written to standard output. Errors of the program go to ours.
+pub fn read(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot run {}", shown(command)))?;
+    ensure!(
+        output.status.success(),
+        "{} failed: {}",
+        shown(command),
+        output.status
+    );
+    String::from_utf8(output.stdout)
+        .with_context(|| format!("{} wrote something that is not UTF-8", shown(command)))
+}
+
+/// The command as a person would type it. A script that is passed as an argument is cut at its first line.
+fn shown(command: &Command) -> String {
+    let mut words = vec![command.get_program().to_string_lossy()];
+    for argument in command.get_args() {
+        let argument = argument.to_string_lossy();
+        if argument.contains('\n') {
+            words.push("'…'".into());
+        } else {
+            words.push(argument);
+        }
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_returned() {
+        let output = read(Command::new("sh").args(["-c", "echo one; echo two"]));
+        assert_eq!(output.unwrap(), "one\ntwo\n");
+    }
+
+    #[test]
+    fn a_failing_program_is_an_error_that_names_it() {
+        let error = run(Command::new("sh").args(["-c", "exit 3"])).unwrap_err();
+        assert!(error.to_string().contains("sh -c exit 3 failed"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_an_error_that_names_it() {
+        let error = run(&mut Command::new("/nowhere/at-all")).unwrap_err();
+        assert!(error.to_string().contains("/nowhere/at-all"), "{error}");
+    }
+}
