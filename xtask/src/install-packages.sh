@@ -19,7 +19,7 @@ fi
 
 export DEBIAN_FRONTEND=noninteractive
 install() {
-    apt-get install --yes --quiet --no-install-recommends "$@"
+    apt-get install --yes --quiet=2 --option=Dpkg::Use-Pty=0 --no-install-recommends "$@"
 }
 
 # A new machine has no lists of packages, and old lists name versions that are gone.
@@ -34,7 +34,10 @@ install "$@" || {
 # The tests start their own sshd in a namespace. The machine's own stays off until its administrator wants it.
 case " $* " in
 *' openssh-server '*)
-    deb-systemd-helper disable ssh.service >/dev/null
+    if command -v systemctl >/dev/null; then
+        systemctl --quiet disable ssh.service
+    fi
+    # For a machine without systemd.
     if [ -e /etc/init.d/ssh ]; then
         update-rc.d ssh disable
     fi

@@ -31,18 +31,29 @@ pub fn read(command: &mut Command) -> Result<String> {
         .with_context(|| format!("{} wrote something that is not UTF-8", shown(command)))
 }
 
-/// The command as a person would type it. A script that is passed as an argument is cut at its first line.
+/// The command as a person would type it: without the environment that sudo is told to keep, and with a script that is
+/// passed as an argument cut short.
 fn shown(command: &Command) -> String {
-    let mut words = vec![command.get_program().to_string_lossy()];
-    for argument in command.get_args() {
-        let argument = argument.to_string_lossy();
-        if argument.contains('\n') {
-            words.push("'…'".into());
-        } else {
-            words.push(argument);
-        }
+    let program = command.get_program().to_string_lossy();
+    let mut arguments: Vec<_> = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy())
+        .collect();
+    if arguments.starts_with(&["--".into(), "env".into()]) {
+        let kept = arguments[2..].iter().take_while(|word| word.contains('='));
+        arguments.drain(..2 + kept.count());
     }
-    words.join(" ")
+    let words = std::iter::once(program).chain(arguments);
+    words
+        .map(|word| {
+            if word.contains('\n') {
+                "'…'".into()
+            } else {
+                word
+            }
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -59,6 +70,13 @@ mod tests {
     fn a_failing_program_is_an_error_that_names_it() {
         let error = run(Command::new("sh").args(["-c", "exit 3"])).unwrap_err();
         assert!(error.to_string().contains("sh -c exit 3 failed"), "{error}");
+    }
+
+    #[test]
+    fn what_is_shown_is_what_a_person_would_type() {
+        let mut command = Command::new("sudo");
+        command.args(["--", "env", "PATH=/bin", "CI=1", "sh", "-c", "set -e\ntrue"]);
+        assert_eq!(shown(&command), "sudo sh -c '…'");
     }
 
     #[test]
