@@ -1,4 +1,4 @@
-//! Builds `driver/pam-driver.c`, the small libpam application that the contract tests run.
+//! Builds the small libpam applications: `driver/pam-driver.c` for the contract tests, `driver/pam-bench.c` for the benchmark.
 //!
 //! Here rather than at a test's first use: the tests run as root and in parallel, and what they leave in `target/` would
 //! belong to root.
@@ -8,29 +8,31 @@ use std::path::PathBuf;
 use std::process::Command;
 
 fn main() {
-    println!("cargo:rerun-if-changed=driver/pam-driver.c");
     println!("cargo:rerun-if-env-changed=CC");
-    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("pam-driver");
+    build("pam-driver", "NIGHTLATCH_PAM_DRIVER_BUILT");
+    build("pam-bench", "NIGHTLATCH_PAM_BENCH_BUILT");
+}
+
+/// Compiles `driver/NAME.c` and tells the crate in `variable` where the program is.
+fn build(name: &str, variable: &str) {
+    let source = format!("driver/{name}.c");
+    println!("cargo:rerun-if-changed={source}");
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join(name);
     let cc = env::var_os("CC").unwrap_or_else(|| "cc".into());
     let status = Command::new(&cc)
         .args(["-std=c17", "-O1", "-g", "-Wall", "-Wextra", "-Werror"])
-        .arg("driver/pam-driver.c")
+        .arg(&source)
         .arg("-lpam")
         .arg("-o")
         .arg(&out)
         .status();
     match status {
         Ok(status) if status.success() => {}
-        Ok(_) => {
-            panic!("driver/pam-driver.c did not compile; on Debian: apt install gcc libpam0g-dev")
-        }
+        Ok(_) => panic!("{source} did not compile; on Debian: apt install gcc libpam0g-dev"),
         Err(error) => panic!(
             "no C compiler ({}: {error}); on Debian: apt install gcc libpam0g-dev",
             cc.display()
         ),
     }
-    println!(
-        "cargo:rustc-env=NIGHTLATCH_PAM_DRIVER_BUILT={}",
-        out.display()
-    );
+    println!("cargo:rustc-env={variable}={}", out.display());
 }

@@ -55,7 +55,7 @@ pub use enrolling::Enrolling;
 pub use log::{Line, Log};
 pub use pam::{Code, Outcome, Style, Tries};
 pub use person::Person;
-pub use sandbox::{enter, inside, outer_pid, sandboxed};
+pub use sandbox::{enter, inside, outer_pid, sandboxed, security_dir};
 pub use screen::{Background, Screen};
 pub use ssh::{Session, Ssh};
 pub use stacks::Stack;

@@ -66,7 +66,8 @@ pub(crate) fn scratch() -> PathBuf {
 }
 
 /// Where libpam looks for modules.
-pub(crate) fn security_dir() -> PathBuf {
+#[must_use]
+pub fn security_dir() -> PathBuf {
     let candidates = fs::read_dir("/usr/lib")
         .into_iter()
         .flatten()
