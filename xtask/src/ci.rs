@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::packages::{BUILD, END_TO_END, INSPECT};
 use crate::stages::Stages;
 use crate::workspace::Workspace;
-use crate::{licences, minimum_rust, packages, process, symbols, test};
+use crate::{licences, minimum_rust, packages, process, symbols, test, unsafe_code};
 
 /// Every check, each run although one before it failed, with the time that it took.
 pub fn run(workspace: &Workspace) -> Result<()> {
@@ -23,6 +23,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         process::run(&mut workspace.cargo(&["fmt", "--all", "--check"]))
     });
     stages.run("clippy", || clippy(workspace));
+    stages.run("no unsafe code", unsafe_code::check);
     stages.run("minimum Rust", minimum_rust::check);
     stages.run("documentation", || documentation(workspace));
     if stages.run("cargo-deny, the tool", || licences::install_tool(workspace)) {

@@ -17,6 +17,7 @@ mod root;
 mod stages;
 mod symbols;
 mod test;
+mod unsafe_code;
 mod workspace;
 
 use std::process::ExitCode;
