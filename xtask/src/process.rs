@@ -34,7 +34,11 @@ pub fn read(command: &mut Command) -> Result<String> {
 /// The command as a person would type it: without the environment that sudo is told to keep, and with a script that is
 /// passed as an argument cut short.
 fn shown(command: &Command) -> String {
-    let program = command.get_program().to_string_lossy();
+    let mut program = command.get_program().to_string_lossy();
+    if program.ends_with("/cargo") {
+        // rustup names it by its whole path.
+        program = "cargo".into();
+    }
     let mut arguments: Vec<_> = command
         .get_args()
         .map(|argument| argument.to_string_lossy())
@@ -77,6 +81,10 @@ mod tests {
         let mut command = Command::new("sudo");
         command.args(["--", "env", "PATH=/bin", "CI=1", "sh", "-c", "set -e\ntrue"]);
         assert_eq!(shown(&command), "sudo sh -c '…'");
+        assert_eq!(
+            shown(Command::new("/toolchains/stable/bin/cargo").arg("test")),
+            "cargo test"
+        );
     }
 
     #[test]
