@@ -17,9 +17,11 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Protects the holder of a lock from whoever started the host.
 pub trait Shield: Send + Sync {
-    /// Runs `work` once, so that the caller of the host cannot signal or stop this thread meanwhile. Where it cannot
-    /// protect, it must not run `work`. `work` does not panic.
-    fn shelter(&self, work: &mut dyn FnMut());
+    /// Runs `work` once, so that the caller of the host cannot signal or stop this thread meanwhile. `work` does not panic.
+    ///
+    /// An error means that it could not protect, and then `work` was not run; or that it could not put back what it
+    /// changed.
+    fn shelter(&self, work: &mut dyn FnMut()) -> io::Result<()>;
 }
 
 /// No protection: for hosts that nobody else may signal.
@@ -27,8 +29,9 @@ pub trait Shield: Send + Sync {
 pub struct NoShield;
 
 impl Shield for NoShield {
-    fn shelter(&self, work: &mut dyn FnMut()) {
+    fn shelter(&self, work: &mut dyn FnMut()) -> io::Result<()> {
         work();
+        Ok(())
     }
 }
 
@@ -69,11 +72,12 @@ pub(super) fn alone<T>(
     loop {
         let mut attempt = None;
         // The shield sees no panic: however it is made, it puts back what it changed.
-        shield.shelter(&mut || {
+        let sheltered = shield.shelter(&mut || {
             attempt = Some(panic::catch_unwind(AssertUnwindSafe(|| {
                 try_alone(directory, work)
             })));
         });
+        sheltered.map_err(|source| unsheltered(directory, source))?;
         match attempt {
             Some(Ok(result)) => match result? {
                 Attempt::Done(value) => return Ok(Some(value)),
@@ -85,11 +89,7 @@ pub(super) fn alone<T>(
                 Attempt::Busy => patience.pause().ok_or_else(|| busy(directory))?,
             },
             Some(Err(panic)) => panic::resume_unwind(panic),
-            None => {
-                return Err(StoreError::Unsheltered {
-                    path: directory.path().to_owned(),
-                });
-            }
+            None => return Err(unsheltered(directory, io::ErrorKind::Other.into())),
         }
     }
 }
@@ -133,6 +133,13 @@ impl Drop for Held<'_> {
     fn drop(&mut self) {
         // It cannot fail on a lock that is held; and if it did, closing the descriptor is left.
         let _ = self.0.file().unlock();
+    }
+}
+
+fn unsheltered(directory: &Directory, source: io::Error) -> StoreError {
+    StoreError::Unsheltered {
+        path: directory.path().to_owned(),
+        source,
     }
 }
 
@@ -230,7 +237,7 @@ mod tests {
     }
 
     impl Shield for Watching<'_> {
-        fn shelter(&self, work: &mut dyn FnMut()) {
+        fn shelter(&self, work: &mut dyn FnMut()) -> io::Result<()> {
             let free = |count: &AtomicUsize| {
                 if self.other.file().try_lock().is_ok() {
                     self.other.file().unlock().unwrap();
@@ -240,6 +247,7 @@ mod tests {
             free(&self.free_before);
             work();
             free(&self.free_after);
+            Ok(())
         }
     }
 
@@ -270,9 +278,10 @@ mod tests {
     fn a_shield_sees_no_panic() {
         struct Fragile(AtomicUsize);
         impl Shield for Fragile {
-            fn shelter(&self, work: &mut dyn FnMut()) {
+            fn shelter(&self, work: &mut dyn FnMut()) -> io::Result<()> {
                 work();
                 self.0.fetch_add(1, Ordering::Relaxed);
+                Ok(())
             }
         }
         let home = tempfile::tempdir().unwrap();
@@ -290,7 +299,9 @@ mod tests {
     fn given_a_shield_that_cannot_protect_nothing_is_done() {
         struct Broken;
         impl Shield for Broken {
-            fn shelter(&self, _: &mut dyn FnMut()) {}
+            fn shelter(&self, _: &mut dyn FnMut()) -> io::Result<()> {
+                Err(io::ErrorKind::PermissionDenied.into())
+            }
         }
         let home = tempfile::tempdir().unwrap();
         let mut work = || -> Result<(), StoreError> { panic!("it ran") };

@@ -110,11 +110,13 @@ pub enum StoreError {
         /// The directory that is locked.
         path: PathBuf,
     },
-    /// The holder of the lock could not be protected from the caller of the host, so nothing was done.
-    #[error("{}: the lock's holder could not be protected from signals: see the log for why", path.display())]
+    /// The holder of the lock could not be protected from the caller of the host.
+    #[error("{}: the lock's holder could not be protected from signals: {source}", path.display())]
     Unsheltered {
         /// The directory that was to be locked.
         path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
     /// The caller's limit on file sizes would kill the process in the middle of a write.
     #[error(
@@ -127,9 +129,6 @@ pub enum StoreError {
     /// The kernel gave no random bits.
     #[error(transparent)]
     Random(#[from] crate::random::RandomError),
-    /// A decision could not be made.
-    #[error(transparent)]
-    Decision(#[from] crate::backup_codes::BackupCodeError),
     /// A store returned without asking for a decision.
     #[error("the store made no decision: this is a fault in Nightlatch, please report it")]
     Undecided,
@@ -146,8 +145,24 @@ pub enum StoreError {
 impl From<SafeFileError> for StoreError {
     fn from(error: SafeFileError) -> Self {
         match error {
-            SafeFileError::Unsafe { path, problem, mend } => Self::Unsafe { path, problem, mend },
-            SafeFileError::Io { path, doing, source } => Self::Io { path, doing, source },
+            SafeFileError::Unsafe {
+                path,
+                problem,
+                mend,
+            } => Self::Unsafe {
+                path,
+                problem,
+                mend,
+            },
+            SafeFileError::Io {
+                path,
+                doing,
+                source,
+            } => Self::Io {
+                path,
+                doing,
+                source,
+            },
             SafeFileError::NotText(path) => Self::Malformed {
                 path,
                 problem: "not text in UTF-8".to_owned(),
