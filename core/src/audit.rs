@@ -329,6 +329,7 @@ const LONGEST_VALUE: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::BadAnswer;
     use crate::state::WrongCodes;
     use crate::token::Label;
     use proptest::prelude::*;
@@ -386,6 +387,55 @@ mod tests {
         ] {
             assert_eq!(event.render(), line);
         }
+    }
+
+    #[test]
+    fn the_documentation_has_every_event_and_every_reason() {
+        let page = include_str!("../../docs/events.md");
+        let refusals = [
+            Refusal::Wrong { locked_for: 0 },
+            Refusal::Replayed { next_in: None },
+            Refusal::Locked { remaining: 1 },
+            Refusal::ShareUsedUp,
+            Refusal::Disabled,
+            Refusal::BackupCodesWait,
+            Refusal::NotEnrolled,
+            Refusal::OtherUid,
+            Refusal::UnknownUser,
+            Refusal::NotACode(BadAnswer::Empty),
+            Refusal::Repeated,
+        ];
+        let source = include_str!("audit.rs");
+        for refusal in refusals {
+            assert!(
+                page.contains(&format!("| `{}` |", reason(&refusal))),
+                "{refusal:?}"
+            );
+        }
+        // Every word that the rendering gives an event, found where it is given.
+        let words = source
+            .split("fn render")
+            .nth(1)
+            .unwrap()
+            .split("fn reason")
+            .next()
+            .unwrap();
+        let events = words
+            .split("word(\"event\", \"")
+            .chain(words.split("change(\""))
+            .filter_map(|rest| rest.split('"').next())
+            .filter(|word| {
+                !word.is_empty()
+                    && word
+                        .bytes()
+                        .all(|byte| byte == b'-' || byte.is_ascii_lowercase())
+            });
+        let mut count = 0;
+        for event in events {
+            count += 1;
+            assert!(page.contains(&format!("| `{event}` |")), "{event}");
+        }
+        assert_eq!(count, 13);
     }
 
     #[test]

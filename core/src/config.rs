@@ -350,6 +350,22 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_shows_every_key_and_its_default() {
+        let page = include_str!("../../docs/configuration.md");
+        let start = page.find("```toml\n").unwrap() + 8;
+        let block = &page[start..start + page[start..].find("```").unwrap()];
+        assert_eq!(parse(block), Ok(Config::default()));
+        for key in Config::default()
+            .to_toml()
+            .lines()
+            .filter_map(|line| line.split_once(" = "))
+        {
+            assert!(block.lines().any(|line| line.starts_with(key.0)), "{key:?}");
+        }
+        assert!(block.contains("# issuer = "));
+    }
+
+    #[test]
     fn values_are_taken() {
         let config = parse(
             "[enrollment]\nmode = \"optional\"\n[token]\nissuer = \"ACME\"\ndigits = 8\nalgorithm = \"SHA256\"\nwindow = 0\n\

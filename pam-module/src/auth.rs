@@ -170,3 +170,112 @@ fn conversation_failed(host: &dyn PamHost, user: &str) -> PamError {
     HostLog(host).note(&Event::ConversationFailed(origin));
     PamError::CONV_ERR
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::tests::FakeHost;
+    use nightlatch_core::login::Echo;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn host(user: &str, answers: &[&str]) -> FakeHost {
+        FakeHost {
+            user: user.to_owned(),
+            answers: std::cell::RefCell::new(answers.iter().map(|&text| text.to_owned()).collect()),
+            ..FakeHost::default()
+        }
+    }
+
+    /// A login as the hook makes it once the configuration is read: a store that is not there, and no floor to wait for.
+    fn login(host: &FakeHost) -> PamError {
+        let text = "[store]\ndir = \"/nonexistent/nightlatch\"\n[login]\nrefusal_floor = \"0s\"\n";
+        let config = Config::parse(text, Path::new("test")).unwrap();
+        let arguments = Arguments::parse(&[]).unwrap();
+        request(host, &arguments, "sshd".to_owned()).map_or_else(
+            |code| code,
+            |request| converse(host, &arguments, &config, request),
+        )
+    }
+
+    #[test]
+    fn a_wrong_argument_denies_and_is_logged() {
+        let host = host("root", &["123456"]);
+        assert_eq!(authenticate(&host, &words("nullok")), PamError::SERVICE_ERR);
+        assert!(
+            host.logged("event=misconfigured service=\"sshd\" problem=\"unknown argument `nullok`")
+        );
+        assert!(host.asked.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_configuration_that_is_named_but_missing_denies() {
+        let host = host("root", &["123456"]);
+        assert_eq!(
+            authenticate(&host, &words("config=/nonexistent/x.toml")),
+            PamError::SERVICE_ERR
+        );
+        assert!(host.logged("event=misconfigured"));
+    }
+
+    #[test]
+    fn an_application_that_is_not_root_is_denied_before_anything_is_read() {
+        let host = FakeHost {
+            euid: 1000,
+            ..host("root", &["123456"])
+        };
+        assert_eq!(
+            authenticate(&host, &words("config=/nonexistent/x.toml")),
+            PamError::AUTHINFO_UNAVAIL
+        );
+        assert!(host.logged("event=unavailable"));
+    }
+
+    #[test]
+    fn a_name_without_an_account_is_asked_three_times_and_refused() {
+        let host = host("no-such-person-here", &["123456", "hunter2", "1111-2222"]);
+        assert_eq!(login(&host), PamError::AUTH_ERR);
+        let asked = host.asked.borrow();
+        assert_eq!(asked.len(), 3);
+        assert_eq!(
+            (asked[0].text.as_str(), asked[0].echo),
+            ("Verification code: ", Echo::Off)
+        );
+        assert!(host.logged("event=rejected reason=unknown-user user=\"no-such-person-here\""));
+    }
+
+    #[test]
+    fn a_store_that_is_not_there_denies_after_the_answer() {
+        let host = host("root", &["123456"]);
+        assert_eq!(login(&host), PamError::AUTHINFO_UNAVAIL);
+        assert_eq!(host.asked.borrow().len(), 1);
+        assert!(host.logged("event=unavailable user=\"root\""));
+    }
+
+    #[test]
+    fn a_conversation_that_fails_denies_and_is_logged() {
+        let host = host("root", &[]);
+        assert_eq!(login(&host), PamError::CONV_ERR);
+        assert!(host.logged("event=conversation-failed user=\"root\""));
+    }
+
+    #[test]
+    fn only_an_exemption_is_ignored() {
+        let arguments = |line| Arguments::parse(&words(line)).unwrap();
+        let refused = Verdict::Refused(nightlatch_core::check::Refusal::NotEnrolled);
+        for (verdict, line, code) in [
+            (Verdict::Exempt, "", PamError::IGNORE),
+            (Verdict::Exempt, "skip=success", PamError::SUCCESS),
+            (refused, "skip=success", PamError::AUTH_ERR),
+            (
+                Verdict::Unavailable(Fault::StateLost),
+                "skip=success",
+                PamError::AUTHINFO_UNAVAIL,
+            ),
+        ] {
+            assert_eq!(code_of(&verdict, &arguments(line)), code);
+        }
+    }
+}
