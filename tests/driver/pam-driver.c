@@ -40,6 +40,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -444,6 +445,9 @@ int main(int argc, char **argv)
         all_at_once();
         return 0;
     }
+
+    /* libpam logs by syslog(3), whose socket stays open in every host that logs; here too, before it is counted. */
+    openlog("pam-driver", LOG_PID | LOG_NDELAY, LOG_AUTHPRIV);
 
     struct host before = look_at_host();
     /* The heap is looked at after some logins have warmed NSS and libpam up, and again at the end. */

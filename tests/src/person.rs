@@ -1,8 +1,8 @@
 //! A person of the sandbox: an account, a password, and, once enrolled, a phone and backup codes.
 
 use crate::authenticator::Phone;
-use crate::pam::Tries;
 use crate::ssh::Ssh;
+use crate::tries::Tries;
 use crate::world::{World, system};
 
 /// Somebody with an account.

@@ -6,7 +6,6 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::pam::faketime_library;
 use crate::sandbox::scratch;
 
 /// What a service's file says.
@@ -96,4 +95,15 @@ pub(crate) fn faketime() -> Vec<(&'static str, String)> {
         ("LD_PRELOAD", faketime_library().display().to_string()),
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
     ]
+}
+
+/// Where libfaketime is.
+fn faketime_library() -> PathBuf {
+    fs::read_dir("/usr/lib")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("faketime/libfaketime.so.1"))
+        .find(|path| path.exists())
+        .expect("libfaketime.so.1 is nowhere below /usr/lib: install faketime")
 }

@@ -10,12 +10,12 @@ use std::process::{Child, Command, Stdio};
 use crate::artifacts;
 use crate::command::Run;
 use crate::log::Log;
-use crate::pam::Tries;
 use crate::person::Person;
 use crate::sandbox::security_dir;
 use crate::ssh;
 use crate::stacks::{self, DOOR, Stack};
 use crate::terminal::Terminal;
+use crate::tries::Tries;
 
 /// A machine with Nightlatch installed and a configuration that does not wait (no floor, no delay).
 #[derive(Debug)]
@@ -92,6 +92,12 @@ impl World {
     /// Runs `nightlatch` without a terminal, and gives what came of it.
     pub fn nightlatch(&self, arguments: &[&str]) -> Run {
         Run::of(Command::new(COMMAND).args(arguments))
+    }
+
+    /// Runs `nightlatch` below another program, such as `strace`: `wrapper` is that with its own arguments.
+    pub fn nightlatch_below(&self, wrapper: &[&str], arguments: &[&str]) -> Run {
+        let mut command = Command::new(wrapper[0]);
+        Run::of(command.args(&wrapper[1..]).arg(COMMAND).args(arguments))
     }
 
     /// Runs `nightlatch` on a terminal.

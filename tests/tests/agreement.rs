@@ -1,6 +1,11 @@
 //! Two authenticators that are not ours, `oathtool` and `pyotp`, and Nightlatch agree on a thousand random secrets, over all
 //! algorithms, lengths and periods: the core's arithmetic, and the built module that lets in by it.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test, to panic is how an assertion reports"
+)]
+
 use std::fs::{self, File};
 use std::io::Read;
 use std::thread;

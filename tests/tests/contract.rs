@@ -1,8 +1,8 @@
-//! The contract of DESIGN section 6 through the real libpam: every row with its return code and its number of questions.
+//! The contract of DESIGN section 6 through the real libpam: its rows with their return codes and numbers of questions.
 
 use std::fs::{self, File};
 
-use nightlatch_tests::{Code, Outcome, Stack, Style, sandboxed};
+use nightlatch_tests::{Code, Stack, Style, sandboxed};
 
 #[test]
 fn a_right_code_opens_and_is_asked_for_once() {
@@ -64,81 +64,6 @@ fn the_step_before_and_the_step_after_open_and_those_beyond_do_not() {
 }
 
 #[test]
-fn every_refusal_looks_the_same() {
-    sandboxed(|world| {
-        world.configure("[throttle]\nfree_failures = 3\n");
-        let alice = world.user("alice").enrolled();
-        let bob = world.user("bob");
-
-        let wrong = alice.tries().answers(alice.phone().wrong_codes(3)).run();
-        let malformed = alice.tries().always_answers("my password").run();
-        let empty = alice.tries().always_answers("").run();
-        alice
-            .tries()
-            .answers([alice.phone().wrong_codes(4).remove(3)])
-            .run()
-            .gives(Code::ConvErr);
-        let locked = alice.tries().always_answers(alice.phone().code()).run();
-        let not_enrolled = bob.tries().answers(alice.phone().wrong_codes(3)).run();
-        let unknown = world
-            .tries_of("nobody-of-this-name")
-            .answers(alice.phone().wrong_codes(3))
-            .run();
-
-        for (what, outcome) in [
-            ("wrong", &wrong),
-            ("malformed", &malformed),
-            ("empty", &empty),
-            ("locked", &locked),
-            ("not enrolled", &not_enrolled),
-            ("unknown", &unknown),
-        ] {
-            outcome
-                .gives(Code::AuthErr)
-                .asking(3)
-                .leaves_the_host_alone();
-            assert_eq!(shown(outcome), shown(&wrong), "{what} is told apart");
-        }
-        for question in &wrong.only().questions()[1..] {
-            assert!(question.starts_with("Not accepted."), "{question}");
-            assert!(question.ends_with("\nVerification code: "), "{question}");
-        }
-        for reason in [
-            "wrong",
-            "not-a-code",
-            "locked",
-            "not-enrolled",
-            "unknown-user",
-        ] {
-            world
-                .log()
-                .says(&["event=rejected", &format!("reason={reason}")]);
-        }
-    });
-}
-
-#[test]
-fn a_used_code_is_refused_and_whoever_has_it_is_told_when_the_next_comes() {
-    sandboxed(|world| {
-        let alice = world.user("alice").enrolled();
-        let used = alice.phone().code();
-        alice.tries().answers([&used]).run().gives(Code::Success);
-        let replayed = alice.tries().always_answers(&used).run();
-        replayed
-            .gives(Code::AuthErr)
-            .asking(3)
-            .leaves_the_host_alone();
-        let told = replayed.only().questions()[1];
-        assert!(
-            told.starts_with("That code was already used. The next one comes in "),
-            "{told}"
-        );
-        world.log().says(&["event=rejected", "reason=replayed"]);
-        world.log().never_says(&used);
-    });
-}
-
-#[test]
 fn a_mistake_can_be_mended_in_the_same_conversation() {
     sandboxed(|world| {
         let alice = world.user("alice").enrolled();
@@ -149,20 +74,6 @@ fn a_mistake_can_be_mended_in_the_same_conversation() {
             .run()
             .gives(Code::Success)
             .asking(2);
-    });
-}
-
-#[test]
-fn the_number_of_questions_is_the_configurations() {
-    sandboxed(|world| {
-        world.configure("[login]\nprompts = 1\nrefusal_floor = \"0s\"\nfail_delay = \"0s\"\n");
-        let alice = world.user("alice").enrolled();
-        alice
-            .tries()
-            .always_answers(alice.phone().wrong_code())
-            .run()
-            .gives(Code::AuthErr)
-            .asking(1);
     });
 }
 
@@ -311,122 +222,6 @@ fn a_lock_that_somebody_sits_on_is_waited_for_and_then_unavailable() {
 }
 
 #[test]
-fn when_the_state_cannot_be_written_a_right_code_looks_like_a_wrong_one() {
-    sandboxed(|world| {
-        let alice = world.user("alice").enrolled();
-        let failing = [
-            "strace",
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=pwrite64",
-            "-e",
-            "inject=pwrite64:error=ENOSPC",
-        ];
-        let code = alice.phone().code();
-        let right = alice.tries().always_answers(&code).run_below(&failing);
-        let wrong = alice
-            .tries()
-            .always_answers(alice.phone().wrong_code())
-            .run_below(&failing);
-        right.gives(Code::AuthinfoUnavail);
-        wrong.gives(Code::AuthinfoUnavail);
-        assert_eq!(shown(&right), shown(&wrong));
-    });
-}
-
-#[test]
-fn a_broken_configuration_denies_and_the_log_says_where_it_is_broken() {
-    sandboxed(|world| {
-        let alice = world.user("alice").enrolled();
-        for broken in [
-            "[enrolment]\nmode = \"required\"\n",
-            "[enrollment]\nmode = \"sometimes\"\n",
-            "[login]\nprompts = \"three\"\n",
-            "[login]\nprompts = 0\n",
-            "not toml at all",
-        ] {
-            world.configure_exactly(broken);
-            alice
-                .tries()
-                .always_answers(alice.phone().code_at(0))
-                .run()
-                .gives(Code::ServiceErr)
-                .asking(0)
-                .leaves_the_host_alone();
-        }
-        world.log().says(&["/etc/nightlatch/nightlatch.toml"]);
-    });
-}
-
-#[test]
-fn without_a_configuration_the_defaults_hold() {
-    sandboxed(|world| {
-        let alice = world.user("alice").enrolled();
-        fs::remove_dir_all("/etc/nightlatch").unwrap();
-        alice
-            .tries()
-            .answers([alice.phone().code()])
-            .run()
-            .gives(Code::Success)
-            .asking(1);
-    });
-}
-
-#[test]
-fn an_argument_that_is_not_understood_denies() {
-    sandboxed(|world| {
-        let alice = world.user("alice").enrolled();
-        for arguments in [
-            "nullok",
-            "skip=always",
-            "skip",
-            "config=",
-            "config=/etc/nightlatch/absent.toml",
-            "debug=yes",
-            "echo=1",
-            "panic",
-        ] {
-            world.stack("strange", Stack::CodeOnly(arguments));
-            alice
-                .tries()
-                .service("strange")
-                .always_answers(alice.phone().code_at(0))
-                .run()
-                .gives(Code::ServiceErr)
-                .asking(0)
-                .leaves_the_host_alone();
-        }
-        world.log().says(&["nullok"]);
-    });
-}
-
-#[test]
-fn arguments_change_the_question_the_echo_and_the_configuration() {
-    sandboxed(|world| {
-        let alice = world.user("alice").enrolled();
-        fs::write(
-            "/etc/nightlatch/other.toml",
-            "[login]\nprompts = 2\nrefusal_floor = \"0s\"\nfail_delay = \"0s\"\n",
-        )
-        .unwrap();
-        let arguments = "[prompt=Your code, please: ] echo debug config=/etc/nightlatch/other.toml";
-        world.stack("other", Stack::CodeOnly(arguments));
-        let wrong = alice.phone().wrong_code();
-        let outcome = alice.tries().service("other").always_answers(&wrong).run();
-        outcome.gives(Code::AuthErr).asking(2);
-        for prompt in &outcome.only().prompts {
-            assert_eq!(prompt.style, Style::EchoOn);
-            assert!(prompt.text.ends_with("Your code, please: "), "{prompt:?}");
-        }
-        world.log().never_says(&wrong);
-        world.log().never_says(alice.phone().secret());
-    });
-}
-
-#[test]
 fn a_conversation_that_fails_denies() {
     sandboxed(|world| {
         let alice = world.user("alice").enrolled();
@@ -445,22 +240,6 @@ fn a_conversation_that_fails_denies() {
             .run()
             .gives(Code::ConvErr)
             .asking(2);
-    });
-}
-
-#[test]
-fn credentials_are_success_whatever_is_broken() {
-    sandboxed(|world| {
-        let alice = world.user("alice");
-        world.configure_exactly("not toml at all");
-        world.stack("strange", Stack::CodeOnly("nonsense"));
-        for service in ["door", "strange"] {
-            let outcome = alice.tries().service(service).calling(&["setcred"]).run();
-            outcome
-                .gives(Code::Success)
-                .asking(0)
-                .leaves_the_host_alone();
-        }
     });
 }
 
@@ -504,116 +283,6 @@ fn session_and_password_are_ignored() {
             }
         }
     });
-}
-
-#[test]
-fn a_silent_application_is_told_nothing() {
-    sandboxed(|world| {
-        let alice = world.user("alice").enrolled();
-        // Wrong codes are told of at the next success: here is something to say.
-        alice
-            .tries()
-            .always_answers(alice.phone().wrong_code())
-            .run()
-            .gives(Code::AuthErr);
-        let silent = alice
-            .tries()
-            .silently()
-            .answers([alice.phone().code()])
-            .run();
-        silent.gives(Code::Success).asking(1);
-        assert_eq!(silent.only().notices(), [""; 0]);
-    });
-}
-
-#[test]
-fn wrong_codes_are_told_of_at_the_next_success() {
-    sandboxed(|world| {
-        let alice = world.user("alice").enrolled();
-        alice
-            .tries()
-            .answers(alice.phone().wrong_codes(2))
-            .run()
-            .gives(Code::ConvErr);
-        let outcome = alice.tries().answers([alice.phone().code()]).run();
-        let login = outcome.gives(Code::Success).only();
-        let [notice] = login.notices()[..] else {
-            panic!("one notice: {login:#?}")
-        };
-        assert!(notice.contains("2 wrong codes"), "{notice}");
-        assert!(notice.is_ascii(), "OpenSSH's client garbles the rest");
-    });
-}
-
-#[test]
-fn no_refusal_comes_before_the_floor() {
-    sandboxed(|world| {
-        world.configure_exactly("");
-        let alice = world.user("alice").enrolled();
-        let bob = world.user("bob");
-        for (person, answer) in [
-            (&alice, alice.phone().wrong_code()),
-            (&alice, String::new()),
-            (&alice, "not a code".to_owned()),
-            (&bob, "123456".to_owned()),
-        ] {
-            let outcome = person.tries().always_answers(answer).run();
-            let login = outcome.gives(Code::AuthErr).asking(3).only();
-            for question in &login.prompts[1..] {
-                assert!(question.after.as_millis() >= 50, "{question:?}");
-            }
-            assert!(login.last_wait.as_millis() >= 50, "{login:?}");
-        }
-    });
-}
-
-#[test]
-fn the_application_is_asked_to_wait_after_a_refusal_as_configured() {
-    sandboxed(|world| {
-        world.configure("[login]\nrefusal_floor = \"0s\"\nfail_delay = \"2s\"\n");
-        let alice = world.user("alice").enrolled();
-        let outcome = alice
-            .tries()
-            .always_answers(alice.phone().wrong_code())
-            .run();
-        let delays = &outcome.gives(Code::AuthErr).only().fail_delays;
-        // libpam spreads a delay by a quarter and more to either side.
-        let longest = delays
-            .iter()
-            .max()
-            .map_or(0, std::time::Duration::as_millis);
-        assert!((900..=3100).contains(&longest), "{delays:?}");
-    });
-}
-
-#[test]
-fn a_name_from_outside_forges_no_line_of_the_log() {
-    sandboxed(|world| {
-        world.user("alice").enrolled();
-        let forged = "x\" event=accepted user=\"root";
-        world
-            .tries_of(forged)
-            .from("h\n<86>sshd: event=accepted user=\"root\"")
-            .always_answers("123456")
-            .run()
-            .gives(Code::AuthErr)
-            .asking(3);
-        world.log().says(&["event=rejected"]);
-        for line in world.log().with("event=accepted") {
-            assert!(
-                !line.text.contains("user=\"root\""),
-                "forged: {}",
-                line.text
-            );
-            assert!(!line.text.contains('\n'), "two lines in one: {}", line.text);
-        }
-    });
-}
-
-/// What the person saw.
-fn shown(outcome: &Outcome) -> Vec<(Style, String)> {
-    let prompts = &outcome.only().prompts;
-    prompts.iter().map(|p| (p.style, p.text.clone())).collect()
 }
 
 fn unix_now() -> i64 {

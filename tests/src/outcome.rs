@@ -1,28 +1,7 @@
-//! Log-ins through libpam itself, without a host program: a scripted conversation, and what came of it.
-//!
-//! [`Tries`] says what the driver (`driver/pam-driver.c`) is to do; [`Outcome`] is what it saw: every prompt with its style, every
-//! return code, and whether the module left its host as it found it.
+//! What came of log-ins through libpam: every prompt with its style, every return code, and whether the module left its host as
+//! it found it.
 
-use std::fmt::Write as _;
-use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::thread;
 use std::time::Duration;
-
-use crate::artifacts;
-use crate::stacks::{self, DOOR};
-
-/// One or many log-ins to be tried. Each method says one thing about them; [`Tries::run`] does them.
-#[derive(Debug, Clone)]
-#[must_use]
-pub struct Tries {
-    arguments: Vec<String>,
-    service: String,
-    answers: Vec<Answers>,
-    environment: Vec<(&'static str, String)>,
-}
 
 /// What came of it.
 #[derive(Debug, Clone)]
@@ -93,173 +72,6 @@ pub enum Code {
     Other(i32),
 }
 
-#[derive(Debug, Clone)]
-struct Answers {
-    texts: Vec<Vec<u8>>,
-    repeating: bool,
-}
-
-impl Tries {
-    /// Log-ins of `user` through the stack [`DOOR`].
-    pub(crate) fn of(user: &str) -> Self {
-        Self {
-            arguments: vec![
-                format!("confdir={}", stacks::confdir().display()),
-                format!("user={user}"),
-            ],
-            service: DOOR.to_owned(),
-            answers: Vec::new(),
-            environment: Vec::new(),
-        }
-    }
-
-    /// Through another stack; see [`crate::World::stack`].
-    pub fn service(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.service);
-        self
-    }
-
-    /// Answers for one login, in order; after them the person hangs up. Called again: for the next login.
-    pub fn answers<T: AsRef<[u8]>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
-        self.answers.push(Answers {
-            texts: texts.into_iter().map(|t| t.as_ref().to_vec()).collect(),
-            repeating: false,
-        });
-        self
-    }
-
-    /// The one answer to every question, for as long as they come.
-    pub fn always_answers(mut self, text: impl AsRef<[u8]>) -> Self {
-        self.answers.push(Answers {
-            texts: vec![text.as_ref().to_vec()],
-            repeating: true,
-        });
-        self
-    }
-
-    /// From this address, `PAM_RHOST`.
-    pub fn from(self, host: &str) -> Self {
-        self.with(format!("rhost={host}"))
-    }
-
-    /// With `PAM_SILENT`.
-    pub fn silently(self) -> Self {
-        self.with("silent=1".to_owned())
-    }
-
-    /// Calls these functions in turn: `auth`, `setcred`, `acct`, `open`, `close`, `chauthtok`. Otherwise `auth` alone.
-    pub fn calling(self, functions: &[&str]) -> Self {
-        self.with(format!("calls={}", functions.join(",")))
-    }
-
-    /// With an application whose conversation misbehaves: `fail`, `null-array`, `null-answer`, `none`.
-    pub fn conversation(self, kind: &str) -> Self {
-        self.with(format!("conversation={kind}"))
-    }
-
-    /// So many log-ins, one after the other in one process.
-    pub fn times(self, logins: usize) -> Self {
-        self.with(format!("logins={logins}"))
-    }
-
-    /// So many processes, which all answer their first question at the same moment.
-    pub fn at_once(self, processes: usize) -> Self {
-        self.with(format!("processes={processes}"))
-    }
-
-    /// With the clock moved by so many seconds.
-    pub fn clock_off_by(mut self, seconds: i64) -> Self {
-        self.environment.extend(stacks::faketime());
-        self.environment.push(("FAKETIME", format!("{seconds:+}")));
-        self
-    }
-
-    /// Moves the clock by so many seconds after each login.
-    pub fn clock_moving_by(mut self, seconds: u64) -> Self {
-        let file = crate::sandbox::scratch().join("clock");
-        fs::write(&file, "+0\n").expect("the scratch folder is ours");
-        self.environment.extend(stacks::faketime());
-        self.environment.push(("FAKETIME_NO_CACHE", "1".to_owned()));
-        self.environment
-            .push(("FAKETIME_TIMESTAMP_FILE", file.display().to_string()));
-        self.with(format!("clock={}", file.display()))
-            .with(format!("clock-step={seconds}"))
-    }
-
-    /// Does it.
-    #[must_use]
-    pub fn run(&self) -> Outcome {
-        self.run_by(Command::new(artifacts::pam_driver()))
-    }
-
-    /// Does it below another program, such as `strace`: `wrapper` is that with its own arguments.
-    #[must_use]
-    pub fn run_below(&self, wrapper: &[&str]) -> Outcome {
-        let mut command = Command::new(wrapper[0]);
-        command.args(&wrapper[1..]).arg(artifacts::pam_driver());
-        self.run_by(command)
-    }
-
-    fn run_by(&self, mut command: Command) -> Outcome {
-        let name = command.get_program().to_string_lossy().into_owned();
-        let mut child = command
-            .arg(format!("service={}", self.service))
-            .args(&self.arguments)
-            .envs(self.environment.iter().cloned())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name} does not run: {error}"));
-        let mut stdin = child.stdin.take().expect("piped");
-        let script = self.script();
-        let writer = thread::spawn(move || {
-            let _ = stdin.write_all(script.as_bytes());
-        });
-        let output = child.wait_with_output().expect("the child is ours");
-        writer.join().expect("the writer does not panic");
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            output.status.success(),
-            "the host program ended with {}: {stderr}",
-            output.status
-        );
-        Outcome::read(&String::from_utf8_lossy(&output.stdout), stderr)
-    }
-
-    fn with(mut self, argument: String) -> Self {
-        self.arguments.push(argument);
-        self
-    }
-
-    fn script(&self) -> String {
-        let groups: Vec<_> = self.answers.iter().map(Answers::script).collect();
-        groups.join("%\n")
-    }
-}
-
-impl Answers {
-    fn script(&self) -> String {
-        let mut script = String::new();
-        for text in &self.texts {
-            for &byte in text {
-                match byte {
-                    b'\\' => script.push_str("\\\\"),
-                    b'%' | b'*' | 0..0x20 | 0x7f.. => {
-                        write!(script, "\\x{byte:02x}").expect("a string");
-                    }
-                    _ => script.push(char::from(byte)),
-                }
-            }
-            script.push('\n');
-        }
-        if self.repeating {
-            script.push_str("*\n");
-        }
-        script
-    }
-}
-
 impl Outcome {
     /// Asserts what every login's first call returned.
     pub fn gives(&self, code: Code) -> &Self {
@@ -303,7 +115,7 @@ impl Outcome {
         &self.logins[0]
     }
 
-    fn read(events: &str, stderr: String) -> Self {
+    pub(crate) fn read(events: &str, stderr: String) -> Self {
         let mut numbered: Vec<(u64, Login)> = Vec::new();
         let mut outcome = Self {
             logins: Vec::new(),
@@ -419,17 +231,6 @@ impl Code {
     }
 }
 
-/// Where libfaketime is.
-pub(crate) fn faketime_library() -> PathBuf {
-    fs::read_dir("/usr/lib")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path().join("faketime/libfaketime.so.1"))
-        .find(|path| path.exists())
-        .expect("libfaketime.so.1 is nowhere below /usr/lib: install faketime")
-}
-
 fn current(numbered: &mut [(u64, Login)]) -> &mut Login {
     &mut numbered.last_mut().expect("a login was begun").1
 }
@@ -465,16 +266,7 @@ fn unescaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answers, unescaped};
-
-    #[test]
-    fn an_answer_of_any_bytes_survives_the_script() {
-        let answers = Answers {
-            texts: vec![b"a\\b%\x00\n\xff".to_vec()],
-            repeating: false,
-        };
-        assert_eq!(answers.script(), "a\\\\b\\x25\\x00\\x0a\\xff\n");
-    }
+    use super::unescaped;
 
     #[test]
     fn what_the_driver_escaped_reads_as_it_was() {

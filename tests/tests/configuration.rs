@@ -1,0 +1,124 @@
+//! The configuration and the module's arguments: what they change, and that nothing in them that is wrong opens a door.
+
+use std::fs;
+
+use nightlatch_tests::{Code, Stack, Style, sandboxed};
+
+#[test]
+fn the_number_of_questions_is_the_configurations() {
+    sandboxed(|world| {
+        world.configure("[login]\nprompts = 1\nrefusal_floor = \"0s\"\nfail_delay = \"0s\"\n");
+        let alice = world.user("alice").enrolled();
+        alice
+            .tries()
+            .always_answers(alice.phone().wrong_code())
+            .run()
+            .gives(Code::AuthErr)
+            .asking(1);
+    });
+}
+
+#[test]
+fn a_broken_configuration_denies_and_the_log_says_where_it_is_broken() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        for broken in [
+            "[enrolment]\nmode = \"required\"\n",
+            "[enrollment]\nmode = \"sometimes\"\n",
+            "[login]\nprompts = \"three\"\n",
+            "[login]\nprompts = 0\n",
+            "not toml at all",
+        ] {
+            world.configure_exactly(broken);
+            alice
+                .tries()
+                .always_answers(alice.phone().code_at(0))
+                .run()
+                .gives(Code::ServiceErr)
+                .asking(0)
+                .leaves_the_host_alone();
+        }
+        world.log().says(&["/etc/nightlatch/nightlatch.toml"]);
+    });
+}
+
+#[test]
+fn without_a_configuration_the_defaults_hold() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        fs::remove_dir_all("/etc/nightlatch").unwrap();
+        alice
+            .tries()
+            .answers([alice.phone().code()])
+            .run()
+            .gives(Code::Success)
+            .asking(1);
+    });
+}
+
+#[test]
+fn an_argument_that_is_not_understood_denies() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        for arguments in [
+            "nullok",
+            "skip=always",
+            "skip",
+            "config=",
+            "config=/etc/nightlatch/absent.toml",
+            "debug=yes",
+            "echo=1",
+            "panic",
+        ] {
+            world.stack("strange", Stack::CodeOnly(arguments));
+            alice
+                .tries()
+                .service("strange")
+                .always_answers(alice.phone().code_at(0))
+                .run()
+                .gives(Code::ServiceErr)
+                .asking(0)
+                .leaves_the_host_alone();
+        }
+        world.log().says(&["nullok"]);
+    });
+}
+
+#[test]
+fn arguments_change_the_question_the_echo_and_the_configuration() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        fs::write(
+            "/etc/nightlatch/other.toml",
+            "[login]\nprompts = 2\nrefusal_floor = \"0s\"\nfail_delay = \"0s\"\n",
+        )
+        .unwrap();
+        let arguments = "[prompt=Your code, please: ] echo debug config=/etc/nightlatch/other.toml";
+        world.stack("chatty", Stack::CodeOnly(arguments));
+        let wrong = alice.phone().wrong_code();
+        let outcome = alice.tries().service("chatty").always_answers(&wrong).run();
+        outcome.gives(Code::AuthErr).asking(2);
+        for prompt in &outcome.only().prompts {
+            assert_eq!(prompt.style, Style::EchoOn);
+            assert!(prompt.text.ends_with("Your code, please: "), "{prompt:?}");
+        }
+        world.log().never_says(&wrong);
+        world.log().never_says(alice.phone().secret());
+    });
+}
+
+#[test]
+fn credentials_are_success_whatever_is_broken() {
+    sandboxed(|world| {
+        let alice = world.user("alice");
+        world.configure_exactly("not toml at all");
+        world.stack("strange", Stack::CodeOnly("nonsense"));
+        for service in ["door", "strange"] {
+            let outcome = alice.tries().service(service).calling(&["setcred"]).run();
+            outcome
+                .gives(Code::Success)
+                .asking(0)
+                .leaves_the_host_alone();
+        }
+    });
+}

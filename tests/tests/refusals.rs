@@ -1,0 +1,215 @@
+//! What a person sees and the log says: refusals that tell nobody anything, and words for whoever proved a code.
+
+use nightlatch_tests::{Code, Outcome, Style, sandboxed};
+
+#[test]
+fn every_refusal_looks_the_same() {
+    sandboxed(|world| {
+        world.configure("[throttle]\nfree_failures = 3\n");
+        let alice = world.user("alice").enrolled();
+        let bob = world.user("bob");
+
+        let wrong = alice.tries().answers(alice.phone().wrong_codes(3)).run();
+        let malformed = alice.tries().always_answers("my password").run();
+        let empty = alice.tries().always_answers("").run();
+        alice
+            .tries()
+            .answers([alice.phone().wrong_codes(4).remove(3)])
+            .run()
+            .gives(Code::ConvErr);
+        let locked = alice.tries().always_answers(alice.phone().code()).run();
+        let not_enrolled = bob.tries().answers(alice.phone().wrong_codes(3)).run();
+        let unknown = world
+            .tries_of("nobody-of-this-name")
+            .answers(alice.phone().wrong_codes(3))
+            .run();
+
+        for (what, outcome) in [
+            ("wrong", &wrong),
+            ("malformed", &malformed),
+            ("empty", &empty),
+            ("locked", &locked),
+            ("not enrolled", &not_enrolled),
+            ("unknown", &unknown),
+        ] {
+            outcome
+                .gives(Code::AuthErr)
+                .asking(3)
+                .leaves_the_host_alone();
+            assert_eq!(shown(outcome), shown(&wrong), "{what} is told apart");
+        }
+        for question in &wrong.only().questions()[1..] {
+            assert!(question.starts_with("Not accepted."), "{question}");
+            assert!(question.ends_with("\nVerification code: "), "{question}");
+        }
+        for reason in [
+            "wrong",
+            "not-a-code",
+            "locked",
+            "not-enrolled",
+            "unknown-user",
+        ] {
+            world
+                .log()
+                .says(&["event=rejected", &format!("reason={reason}")]);
+        }
+    });
+}
+
+#[test]
+fn a_used_code_is_refused_and_whoever_has_it_is_told_when_the_next_comes() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        let used = alice.phone().code();
+        alice.tries().answers([&used]).run().gives(Code::Success);
+        let replayed = alice.tries().always_answers(&used).run();
+        replayed
+            .gives(Code::AuthErr)
+            .asking(3)
+            .leaves_the_host_alone();
+        let told = replayed.only().questions()[1];
+        assert!(
+            told.starts_with("That code was already used. The next one comes in "),
+            "{told}"
+        );
+        world.log().says(&["event=rejected", "reason=replayed"]);
+        world.log().never_says(&used);
+    });
+}
+
+#[test]
+fn when_the_state_cannot_be_written_a_right_code_looks_like_a_wrong_one() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        let failing = [
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=pwrite64",
+            "-e",
+            "inject=pwrite64:error=ENOSPC",
+        ];
+        let code = alice.phone().code();
+        let right = alice.tries().always_answers(&code).run_below(&failing);
+        let wrong = alice
+            .tries()
+            .always_answers(alice.phone().wrong_code())
+            .run_below(&failing);
+        right.gives(Code::AuthinfoUnavail);
+        wrong.gives(Code::AuthinfoUnavail);
+        assert_eq!(shown(&right), shown(&wrong));
+    });
+}
+
+#[test]
+fn no_refusal_comes_before_the_floor() {
+    sandboxed(|world| {
+        world.configure_exactly("");
+        let alice = world.user("alice").enrolled();
+        let bob = world.user("bob");
+        for (person, answer) in [
+            (&alice, alice.phone().wrong_code()),
+            (&alice, String::new()),
+            (&alice, "not a code".to_owned()),
+            (&bob, "123456".to_owned()),
+        ] {
+            let outcome = person.tries().always_answers(answer).run();
+            let login = outcome.gives(Code::AuthErr).asking(3).only();
+            for question in &login.prompts[1..] {
+                assert!(question.after.as_millis() >= 50, "{question:?}");
+            }
+            assert!(login.last_wait.as_millis() >= 50, "{login:?}");
+        }
+    });
+}
+
+#[test]
+fn the_application_is_asked_to_wait_after_a_refusal_as_configured() {
+    sandboxed(|world| {
+        world.configure("[login]\nrefusal_floor = \"0s\"\nfail_delay = \"2s\"\n");
+        let alice = world.user("alice").enrolled();
+        let outcome = alice
+            .tries()
+            .always_answers(alice.phone().wrong_code())
+            .run();
+        let delays = &outcome.gives(Code::AuthErr).only().fail_delays;
+        // libpam spreads a delay by a quarter and more to either side.
+        let longest = delays
+            .iter()
+            .max()
+            .map_or(0, std::time::Duration::as_millis);
+        assert!((900..=3100).contains(&longest), "{delays:?}");
+    });
+}
+
+#[test]
+fn a_silent_application_is_told_nothing() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        // Wrong codes are told of at the next success: here is something to say.
+        alice
+            .tries()
+            .always_answers(alice.phone().wrong_code())
+            .run()
+            .gives(Code::AuthErr);
+        let silent = alice
+            .tries()
+            .silently()
+            .answers([alice.phone().code()])
+            .run();
+        silent.gives(Code::Success).asking(1);
+        assert_eq!(silent.only().notices(), [""; 0]);
+    });
+}
+
+#[test]
+fn wrong_codes_are_told_of_at_the_next_success() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        alice
+            .tries()
+            .answers(alice.phone().wrong_codes(2))
+            .run()
+            .gives(Code::ConvErr);
+        let outcome = alice.tries().answers([alice.phone().code()]).run();
+        let login = outcome.gives(Code::Success).only();
+        let [notice] = login.notices()[..] else {
+            panic!("one notice: {login:#?}")
+        };
+        assert!(notice.contains("2 wrong codes"), "{notice}");
+        assert!(notice.is_ascii(), "OpenSSH's client garbles the rest");
+    });
+}
+
+#[test]
+fn a_name_from_outside_forges_no_line_of_the_log() {
+    sandboxed(|world| {
+        world.user("alice").enrolled();
+        let forged = "x\" event=accepted user=\"root";
+        world
+            .tries_of(forged)
+            .from("h\n<86>sshd: event=accepted user=\"root\"")
+            .always_answers("123456")
+            .run()
+            .gives(Code::AuthErr)
+            .asking(3);
+        world.log().says(&["event=rejected"]);
+        for line in world.log().with("event=accepted") {
+            assert!(
+                !line.text.contains("user=\"root\""),
+                "forged: {}",
+                line.text
+            );
+            assert!(!line.text.contains('\n'), "two lines in one: {}", line.text);
+        }
+    });
+}
+
+/// What the person saw.
+fn shown(outcome: &Outcome) -> Vec<(Style, String)> {
+    let prompts = &outcome.only().prompts;
+    prompts.iter().map(|p| (p.style, p.text.clone())).collect()
+}
