@@ -221,7 +221,7 @@ fn write_once(file: &File, slot: &slots::Slot, at: u64) -> io::Result<()> {
     loop {
         match file.write_at(slot, at) {
             Ok(slots::SLOT) => return Ok(()),
-            Ok(_) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(_) => return Err(io::ErrorKind::StorageFull.into()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

@@ -1,0 +1,109 @@
+//! The `state` file on the disk: written in place, noticed when it is damaged, mended by the next write.
+
+use super::*;
+
+#[test]
+fn a_login_overwrites_the_state_in_place() {
+    let house = House::with_alice();
+    let (state_file, enrollment_file) = (house.file("state"), house.file("enrollment.toml"));
+    let before = (
+        fs::metadata(&state_file).unwrap().ino(),
+        fs::metadata(&enrollment_file).unwrap().ino(),
+    );
+    house.change(Change::State(state(4))).unwrap();
+    house.change(Change::State(state(5))).unwrap();
+    let after = (
+        fs::metadata(&state_file).unwrap().ino(),
+        fs::metadata(&enrollment_file).unwrap().ino(),
+    );
+    assert_eq!(before, after);
+    assert_eq!(fs::metadata(&state_file).unwrap().len(), 8192);
+}
+
+#[test]
+fn both_slots_of_a_new_state_are_really_on_the_disk() {
+    let house = House::with_alice();
+    assert!(fs::metadata(house.file("state")).unwrap().blocks() * 512 >= 8192);
+}
+
+#[test]
+fn an_enrollment_without_a_state_has_lost_it_and_a_write_mends_it() {
+    let house = House::with_alice();
+    fs::remove_file(house.file("state")).unwrap();
+    assert_eq!(house.found(), (0, Integrity::Lost));
+    house.change(Change::State(state(1))).unwrap();
+    assert_eq!(house.found(), (1, Integrity::Whole));
+}
+
+#[test]
+fn bad_slots_are_noticed_and_mended_by_the_next_write() {
+    let house = House::with_alice();
+    let path = house.file("state");
+    house.change(Change::State(state(4))).unwrap();
+    let good = fs::read(&path).unwrap();
+    let damaged = |bytes: &[usize]| {
+        let mut file = good.clone();
+        for &at in bytes {
+            file[at] ^= 1;
+        }
+        fs::write(&path, file).unwrap();
+    };
+    // The second write went to the first slot.
+    damaged(&[40]);
+    assert_eq!(house.found(), (3, Integrity::OneSlotBad));
+    house.change(Change::State(state(5))).unwrap();
+    assert_eq!(house.found(), (5, Integrity::Whole));
+    damaged(&[4096]);
+    assert_eq!(house.found(), (4, Integrity::OneSlotBad));
+    damaged(&[40, 4096]);
+    assert_eq!(house.found(), (0, Integrity::Lost));
+    house.change(Change::State(state(6))).unwrap();
+    assert_eq!(house.found(), (6, Integrity::Whole));
+    // Swapped slots are as good as any.
+    let file = fs::read(&path).unwrap();
+    fs::write(&path, [&file[4096..], &file[..4096]].concat()).unwrap();
+    assert_eq!(house.found(), (6, Integrity::Whole));
+    for length in [0, 100, 4096, 8191] {
+        fs::write(&path, &file[..length]).unwrap();
+        assert_ne!(house.found().1, Integrity::Whole);
+        house.change(Change::State(state(7))).unwrap();
+        assert_eq!(
+            (house.found(), fs::metadata(&path).unwrap().len()),
+            ((7, Integrity::Whole), 8192)
+        );
+    }
+}
+
+#[test]
+fn a_state_that_was_copied_is_known_for_one_until_the_next_write() {
+    let house = House::with_alice();
+    let path = house.file("state");
+    fs::copy(&path, house.file("copy")).unwrap();
+    fs::rename(house.file("copy"), &path).unwrap();
+    assert_eq!(house.found(), (3, Integrity::Copied));
+    house.change(Change::State(state(4))).unwrap();
+    assert_eq!(house.found(), (4, Integrity::Whole));
+}
+
+#[test]
+fn given_a_small_limit_on_file_sizes_nothing_is_decided() {
+    if !in_a_process_of_its_own(
+        "store::files::tests::state_file::given_a_small_limit_on_file_sizes_nothing_is_decided",
+    ) {
+        return;
+    }
+    let house = House::with_alice();
+    for limit in [0, 4096, 8191] {
+        setrlimit(Resource::RLIMIT_FSIZE, limit, nix::libc::RLIM_INFINITY).unwrap();
+        let result = house
+            .store
+            .transact(&alice(), &mut |_| panic!("it was decided"));
+        assert!(matches!(result, Err(StoreError::FileSizeLimit)));
+    }
+    setrlimit(Resource::RLIMIT_FSIZE, 8192, nix::libc::RLIM_INFINITY).unwrap();
+    house.change(Change::State(state(4))).unwrap();
+    house
+        .change(Change::Enrollment(enrollment("alice"), state(5)))
+        .unwrap();
+    assert_eq!(house.found(), (5, Integrity::Whole));
+}
