@@ -27,3 +27,5 @@ pub mod transaction;
 
 #[cfg(test)]
 mod tests_alone;
+#[cfg(test)]
+mod tests_home;

@@ -16,7 +16,7 @@ fn me() -> Owner {
 }
 
 fn temporary() -> TempDir {
-    tempfile::tempdir().unwrap()
+    crate::tests_home::home()
 }
 
 fn chmod(path: &Path, mode: u32) {
@@ -111,6 +111,7 @@ fn a_configuration_that_is_no_text_is_refused() {
     let home = temporary();
     let path = home.path().join("config");
     fs::write(&path, b"\xff").unwrap();
+    chmod(&path, 0o644);
     let result = read_configuration_owned_by(&path, Uid::current().as_raw());
     assert!(matches!(result, Err(SafeFileError::NotText(_))));
 }
@@ -160,6 +161,7 @@ fn anything_but_a_regular_file_is_refused_and_nothing_hangs() {
 fn no_link_on_the_way_is_followed() {
     let home = temporary();
     fs::create_dir(home.path().join("real")).unwrap();
+    chmod(&home.path().join("real"), 0o755);
     written(&home.path().join("real/secret"), "x", 0o600);
     symlink("real", home.path().join("link")).unwrap();
     assert!(

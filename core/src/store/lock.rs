@@ -157,6 +157,7 @@ mod tests {
     use super::*;
     use crate::safe_file::Owner;
     use std::fs;
+    use std::os::unix::fs::DirBuilderExt;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     const SHORT: Duration = Duration::from_millis(60);
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn only_one_holds_the_lock_and_the_other_is_told_who_is_busy() {
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::tests_home::home();
         let (first, second) = (directory(&home), directory(&home));
         let start = Instant::now();
         let result = alone(&first, &NoShield, &mut Patience::new(SHORT), &mut || {
@@ -186,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_lock_is_released_on_every_way_out_though_the_descriptor_lives_on() {
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::tests_home::home();
         let first = directory(&home);
         // As a child of the host has it.
         let _inherited = first.file().try_clone().unwrap();
@@ -216,14 +217,14 @@ mod tests {
 
     #[test]
     fn a_directory_that_is_no_longer_at_its_path_has_to_be_opened_again() {
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::tests_home::home();
         let path = home.path().join("alice");
         let owner = Owner::for_tests(nix::unistd::Uid::current().as_raw());
-        fs::create_dir(&path).unwrap();
+        fs::DirBuilder::new().mode(0o700).create(&path).unwrap();
         let old = Directory::open(&path, owner).unwrap().unwrap();
         fs::rename(&path, home.path().join("old")).unwrap();
         assert_eq!(try_it(&old).unwrap(), None);
-        fs::create_dir(&path).unwrap();
+        fs::DirBuilder::new().mode(0o700).create(&path).unwrap();
         assert_eq!(try_it(&old).unwrap(), None);
         let new = Directory::open(&path, owner).unwrap().unwrap();
         assert_eq!(try_it(&new).unwrap(), Some(()));
@@ -253,7 +254,7 @@ mod tests {
 
     #[test]
     fn the_lock_is_held_only_in_the_shield() {
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::tests_home::home();
         let (mine, other) = (directory(&home), directory(&home));
         let shield = Watching {
             other: &other,
@@ -284,7 +285,7 @@ mod tests {
                 Ok(())
             }
         }
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::tests_home::home();
         let (directory, shield) = (directory(&home), Fragile(0.into()));
         let result = panic::catch_unwind(AssertUnwindSafe(|| {
             let mut work =
@@ -303,7 +304,7 @@ mod tests {
                 Err(io::ErrorKind::PermissionDenied.into())
             }
         }
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::tests_home::home();
         let mut work = || -> Result<(), StoreError> { panic!("it ran") };
         let result = alone(
             &directory(&home),

@@ -28,7 +28,7 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::tests_home::home();
         let store = FileStore::create_owned_by(&home.path().join("store"), me()).unwrap();
         Self { home, store }
     }
@@ -140,14 +140,14 @@ fn a_new_store_is_empty_and_making_it_again_keeps_it() {
 
 #[test]
 fn a_store_is_not_made_where_its_parent_does_not_exist() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::tests_home::home();
     let result = FileStore::create_owned_by(&home.path().join("no/store"), me());
     assert!(matches!(result, Err(StoreError::NotAStore(_))));
 }
 
 #[test]
 fn two_that_make_a_store_at_once_make_one() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::tests_home::home();
     let path = home.path().join("store");
     std::thread::scope(|scope| {
         for _ in 0..8 {
@@ -373,7 +373,7 @@ fn the_working_directory_and_the_umask_do_not_matter() {
     }
     umask(Mode::from_bits_truncate(0o777));
     let house = House::with_alice();
-    let gone = tempfile::tempdir().unwrap();
+    let gone = crate::tests_home::home();
     std::env::set_current_dir(gone.path()).unwrap();
     drop(gone);
     house.change(Change::State(state(4))).unwrap();
