@@ -1,2 +1,68 @@
-//! x
-fn main() {}
+//! `nightlatch`: the command that enrolls people and looks after what was enrolled.
+//!
+//! Arguments become typed values in [`cli`], a command of [`commands`] does one thing with the rules of `nightlatch-core`,
+//! and what comes of it becomes an exit status here: 0 done, 1 refused or failed, 2 wrong usage.
+
+#![forbid(unsafe_code)]
+
+mod app;
+mod ask;
+mod cli;
+mod commands;
+mod failure;
+mod journal;
+mod offer;
+mod output_file;
+mod person;
+mod proof;
+mod qr;
+mod screen;
+mod sheet;
+mod signals;
+mod summary;
+mod terminal;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::Cli;
+use crate::failure::Failure;
+use crate::signals::Interrupted;
+
+fn main() -> ExitCode {
+    // Secrets are in memory: no core dump, and nobody attaches. If it cannot be had, that is no reason to stop.
+    let _ = nix::sys::prctl::set_dumpable(false);
+    let cli = Cli::parse();
+    match commands::run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => end(&error),
+    }
+}
+
+/// Tells an error and turns it into an exit status.
+fn end(error: &anyhow::Error) -> ExitCode {
+    let tell = |text: &dyn std::fmt::Display| {
+        // There is nowhere else to tell it.
+        let _ = writeln!(io::stderr(), "nightlatch: {text}");
+    };
+    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+        // The question's line is not ended.
+        let _ = writeln!(io::stderr());
+        tell(interrupted);
+        interrupted.die();
+        return ExitCode::FAILURE;
+    }
+    match error.downcast_ref::<Failure>() {
+        Some(Failure::Usage(text)) => {
+            tell(text);
+            ExitCode::from(2)
+        }
+        Some(Failure::Told) => ExitCode::FAILURE,
+        None => {
+            tell(&format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

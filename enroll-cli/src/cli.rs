@@ -1,0 +1,293 @@
+//! The command line: what can be typed, and what `--help` says about it. Values are parsed here and nowhere else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use nightlatch_core::token::{self, BadTokenValue, Digits, Label, Period};
+
+/// Looks after the second factors of the people on this host.
+///
+/// After their password or key, people are asked for a one-time code by a PAM module. This command enrolls them, shows the
+/// QR code for their authenticator app, and looks after what was enrolled.
+#[derive(Debug, Parser)]
+#[command(
+    name = "nightlatch",
+    version,
+    propagate_version = true,
+    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n\
+                  All commands but `config` need root, for the store belongs to it. Where USER may be left out, it is\n\
+                  whoever called sudo.\n\
+                  Every change is logged with the facility authpriv, with the person behind sudo as `by=`."
+)]
+pub struct Cli {
+    /// Read this configuration instead of /etc/nightlatch/nightlatch.toml
+    #[arg(long, value_name = "PATH", global = true)]
+    pub config: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Enroll somebody: show a QR code, ask for a code to prove that it was scanned, keep it, show backup codes
+    Enroll(Enroll),
+    /// Show what is enrolled for somebody, when it was last used, what is locked; never a secret
+    Status(Status),
+    /// Show everybody who is enrolled, a line each
+    List(List),
+    /// Ask for a code as a login does, and say what a login would have said
+    ///
+    /// It is a real try: a right code is used up, backup codes too, and a wrong one is charged like a wrong one at the door.
+    Check(Check),
+    /// Make new backup codes and show them once; the old ones end
+    Codes(Codes),
+    /// Take a token away, or the whole enrollment
+    Remove(Remove),
+    /// Forget somebody's wrong codes and open what they locked; mend a record that keeps its person out
+    Unlock(Unlock),
+    /// Show or check the configuration
+    #[command(subcommand)]
+    Config(Config),
+}
+
+/// `enroll`
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Enroll somebody: show a QR code for an authenticator app, ask for a code to prove that it was scanned, keep \
+                  the enrollment, and show backup codes once.\n\n\
+                  Nothing is written before a right code was typed. Three wrong ones, Ctrl-C or the end of the input leave \
+                  everything as it was. The code that proved it opens no door afterwards. The first enrollment on a host \
+                  makes the store.",
+    after_long_help = "Examples:\n  \
+        Enroll alice, who scans the QR code off this terminal:\n    \
+            nightlatch enroll alice\n\n  \
+        Enroll yourself:\n    \
+            sudo nightlatch enroll\n\n  \
+        The phone is lost; replace what was enrolled:\n    \
+            nightlatch enroll alice --replace\n\n  \
+        The terminal is too small; put the QR code into a file:\n    \
+            nightlatch enroll alice --output alice.svg\n\n  \
+        From a program, without a proof; one JSON object with the secret and the backup codes:\n    \
+            nightlatch enroll alice --yes --json"
+)]
+pub struct Enroll {
+    /// Whom to enroll [default: whoever called sudo]
+    pub user: Option<String>,
+
+    /// What the person calls the token, 1 to 32 bytes
+    #[arg(long, default_value = "phone", value_parser = Label::parse)]
+    pub label: Label,
+
+    /// The kind of token
+    #[arg(long, value_enum, default_value_t = TokenKind::Totp)]
+    pub token: TokenKind,
+
+    /// The hash [default: as configured, else SHA1; some apps silently take everything for SHA1]
+    #[arg(long, value_enum, ignore_case = true)]
+    pub algorithm: Option<Algorithm>,
+
+    /// How many digits a code has: 6, 7 or 8 [default: as configured, else 6]
+    #[arg(long, value_name = "N", value_parser = digits)]
+    pub digits: Option<Digits>,
+
+    /// For how many seconds a code is current: 15 to 120 [default: as configured, else 30]
+    #[arg(long, value_name = "SECONDS", value_parser = period)]
+    pub period: Option<Period>,
+
+    /// How to show the QR code [default: utf8 or ascii, by the locale; with --output svg]
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub qr: Option<QrForm>,
+
+    /// Write the QR code as SVG into a new file that only its owner may read; it holds the secret: delete it soon
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Replace an enrollment that exists; it stays in force until the new one is kept
+    #[arg(long)]
+    pub replace: bool,
+
+    /// Ask nothing, and keep the enrollment without a proof
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Print the result as one JSON object; words for people go to standard error
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Whose record [default: that of whoever called sudo]
+    pub user: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `list`
+#[derive(Debug, Args)]
+pub struct List {
+    /// Print a JSON array
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Whose code [default: that of whoever called sudo]
+    pub user: Option<String>,
+}
+
+/// `codes`
+#[derive(Debug, Args)]
+pub struct Codes {
+    /// Whose codes [default: those of whoever called sudo]
+    pub user: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `remove`
+#[derive(Debug, Args)]
+pub struct Remove {
+    /// Whose enrollment [default: that of whoever called sudo]
+    pub user: Option<String>,
+    /// Take only the token with this label away
+    #[arg(long, value_parser = Label::parse)]
+    pub label: Option<Label>,
+    /// Ask nothing
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `unlock`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without an option, wrong codes are forgotten, and backup codes that wait since the store was restored \
+                        open the door again."
+)]
+pub struct Unlock {
+    /// Whom to unlock
+    pub user: String,
+    /// Take back what was noted while the clock ran ahead; set the clock right first
+    #[arg(long, conflicts_with = "fresh_state")]
+    pub clock: bool,
+    /// Begin the record of past logins anew; all backup codes and the codes of this minute count as used
+    #[arg(long)]
+    pub fresh_state: bool,
+}
+
+/// `config`
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Print the configuration in effect, every key written, as a file that could be used
+    Show {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say whether the configuration is good, or what is wrong in which line
+    Check,
+}
+
+/// A kind of token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TokenKind {
+    /// Codes that change with time (RFC 6238).
+    Totp,
+}
+
+/// A hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Algorithm {
+    /// What every app can do.
+    #[value(name = "SHA1")]
+    Sha1,
+    /// Not every app.
+    #[value(name = "SHA256")]
+    Sha256,
+    /// Not every app.
+    #[value(name = "SHA512")]
+    Sha512,
+}
+
+impl From<Algorithm> for token::Algorithm {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Sha1 => Self::Sha1,
+            Algorithm::Sha256 => Self::Sha256,
+            Algorithm::Sha512 => Self::Sha512,
+        }
+    }
+}
+
+/// How to show the QR code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum QrForm {
+    /// In half blocks.
+    Utf8,
+    /// In pairs of number signs; twice as large.
+    Ascii,
+    /// In the file of --output alone.
+    Svg,
+    /// Not at all; the key is shown in text.
+    None,
+}
+
+fn digits(text: &str) -> Result<Digits, BadTokenValue> {
+    text.parse::<u64>()
+        .map_err(|_| BadTokenValue::Digits)?
+        .try_into()
+}
+
+fn period(text: &str) -> Result<Period, BadTokenValue> {
+    text.parse::<u64>()
+        .map_err(|_| BadTokenValue::Period)?
+        .try_into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_put_together_well() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn values_out_of_range_are_wrong_usage() {
+        for wrong in [
+            ["--digits", "9"],
+            ["--digits", "six"],
+            ["--period", "14"],
+            ["--label", ""],
+            ["--token", "hotp"],
+            ["--algorithm", "MD5"],
+        ] {
+            let typed = ["nightlatch", "enroll", "alice"].into_iter().chain(wrong);
+            assert_eq!(
+                Cli::try_parse_from(typed).unwrap_err().exit_code(),
+                2,
+                "{wrong:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_hash_may_be_typed_in_lower_case() {
+        let typed = ["nightlatch", "enroll", "--algorithm", "sha256"];
+        let Command::Enroll(enroll) = Cli::try_parse_from(typed).unwrap().command else {
+            panic!("another command");
+        };
+        assert_eq!(enroll.algorithm, Some(Algorithm::Sha256));
+    }
+}

@@ -1,0 +1,76 @@
+//! `codes`: new backup codes, shown once. The old ones end.
+
+use anyhow::{Context as _, anyhow};
+use nightlatch_core::audit::{Audit as _, Event};
+use nightlatch_core::backup_codes::{BackupCode, BackupCodes, Cost};
+use nightlatch_core::transaction::{self, RenewCodes};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::app::App;
+use crate::cli;
+use crate::commands::nothing_there;
+use crate::person::Person;
+use crate::screen::{Screen, shown};
+use crate::sheet;
+use crate::signals::Signals;
+
+/// Makes new backup codes.
+pub fn run(app: &App, arguments: &cli::Codes) -> anyhow::Result<()> {
+    let person = Person::named_or_behind_sudo(arguments.user.as_deref())?;
+    let user = person.name.as_str();
+    let not_enrolled = || {
+        anyhow!(
+            "{0} is not enrolled, so there are no codes to renew. First run: nightlatch enroll {0}",
+            shown(user)
+        )
+    };
+    if app.record_of(&person)?.enrollment.is_none() {
+        return Err(not_enrolled());
+    }
+    let screen = Screen::output()?;
+    let (set, codes) = BackupCodes::make(app.config.backup_codes.count, Cost::DEFAULT)?;
+    let signals = Signals::hold()?;
+    signals.obey()?;
+    let mut renew = RenewCodes { codes: set };
+    transaction::run(&app.store, &app.clock, &person.name, &mut renew)
+        .with_context(|| {
+            format!("it is not certain which backup codes hold now; when this is mended, run again: nightlatch codes {user}")
+        })?
+        .map_err(|nothing| nothing_there(&nothing, user))?;
+    app.journal.note(&Event::CodesRenewed {
+        user,
+        by: &app.by,
+        count: codes.len(),
+    });
+    show(&screen, arguments, user, &codes).with_context(|| {
+        format!(
+            "the old backup codes of {0} ended, but the new ones could not be shown; make others: nightlatch codes {0}",
+            shown(user)
+        )
+    })
+}
+
+fn show(
+    screen: &Screen,
+    arguments: &cli::Codes,
+    user: &str,
+    codes: &[BackupCode],
+) -> anyhow::Result<()> {
+    if arguments.json {
+        let grouped: Vec<Zeroizing<String>> = codes.iter().map(BackupCode::grouped).collect();
+        return screen.json(&Renewed {
+            user,
+            backup_codes: grouped.iter().map(|code| code.as_str()).collect(),
+        });
+    }
+    screen.write(&sheet::of(codes, user))?;
+    screen.say("All backup codes from before have ended.")
+}
+
+/// The object for programs.
+#[derive(Serialize)]
+struct Renewed<'a> {
+    user: &'a str,
+    backup_codes: Vec<&'a str>,
+}

@@ -1,0 +1,49 @@
+//! The commands, one file each.
+
+mod check;
+mod codes;
+mod config;
+mod enroll;
+mod list;
+mod remove;
+mod status;
+mod unlock;
+
+use nightlatch_core::transaction::NothingThere;
+
+use crate::app::App;
+use crate::cli::{Cli, Command};
+use crate::screen::shown;
+
+/// Does what was asked for.
+pub fn run(cli: &Cli) -> anyhow::Result<()> {
+    let named = cli.config.as_deref();
+    let app = || App::open(named);
+    match &cli.command {
+        Command::Enroll(arguments) => enroll::run(&app()?, arguments),
+        Command::Status(arguments) => status::run(&app()?, arguments),
+        Command::List(arguments) => list::run(&app()?, arguments),
+        Command::Check(arguments) => check::run(&app()?, arguments),
+        Command::Codes(arguments) => codes::run(&app()?, arguments),
+        Command::Remove(arguments) => remove::run(&app()?, arguments),
+        Command::Unlock(arguments) => unlock::run(&app()?, arguments),
+        Command::Config(arguments) => config::run(named, arguments),
+    }
+}
+
+/// The error for a record in which there is nothing to change.
+fn nothing_there(nothing: &NothingThere, user: &str) -> anyhow::Error {
+    let user = shown(user);
+    match nothing {
+        NothingThere::NotEnrolled => {
+            anyhow::anyhow!("{user} is not enrolled, so there is nothing to change")
+        }
+        NothingThere::NoSuchToken => anyhow::anyhow!(
+            "{user} has no token with that label; the labels are shown by: nightlatch status {user}"
+        ),
+        NothingThere::StateLost => anyhow::anyhow!(
+            "the record of past logins of {user} cannot be read or does not belong to the enrollment; run: \
+             nightlatch unlock {user} --fresh-state"
+        ),
+    }
+}

@@ -1,0 +1,142 @@
+//! The proof that an authenticator has the secret: a code that is right now. Nothing is written before it.
+
+use nightlatch_core::answer::{Answer, BadAnswer};
+use nightlatch_core::check::Rules;
+use nightlatch_core::messages::span;
+use nightlatch_core::state::TokenState;
+use nightlatch_core::time::Time;
+use nightlatch_core::token::{Step, Token};
+
+/// What a line turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// A right code. Its step counts as used.
+    Proved(TokenState),
+    /// A code, but not one that is right now.
+    Wrong(String),
+    /// No code: a slip of the finger that is no try.
+    NoCode(String),
+}
+
+/// What a line proves about a token that is not kept yet.
+pub fn examine(line: &[u8], token: &Token, rules: &Rules, now: Time) -> Finding {
+    let code = match Answer::parse(line) {
+        Ok(Answer::Code(code)) if code.as_str().len() == usize::from(token.digits.get()) => code,
+        Ok(Answer::Code(_))
+        | Err(BadAnswer::NotACode | BadAnswer::TooLong | BadAnswer::NotText) => {
+            return Finding::NoCode(format!(
+                "That is not a code: type the {} digits that the app shows.",
+                token.digits.get()
+            ));
+        }
+        Ok(Answer::BackupCode(_)) => {
+            return Finding::NoCode(
+                "That looks like a backup code. Type the digits that the app shows.".to_owned(),
+            );
+        }
+        Err(BadAnswer::Empty) => {
+            return Finding::NoCode(
+                "Type the digits that the app shows. Ctrl-C stops, and nothing is written."
+                    .to_owned(),
+            );
+        }
+    };
+    let current = token.step_at(now);
+    let around =
+        |steps: u64| token.matching_steps(&code, current.minus(steps), current.plus(steps));
+    if let Some(&step) = around(rules.window).last() {
+        return Finding::Proved(TokenState {
+            id: token.id,
+            last_step: Some(step),
+        });
+    }
+    match around(rules.resync_window).last() {
+        Some(&step) => Finding::Wrong(clocks_differ(token, step, current)),
+        None => Finding::Wrong(
+            "That code is not right. Wait for the next one and try again.".to_owned(),
+        ),
+    }
+}
+
+/// The most common mistake, which the bare "not right" would leave people to guess.
+fn clocks_differ(token: &Token, step: Step, current: Step) -> String {
+    let (one, other) = (token.start_of(step), token.start_of(current));
+    let (difference, direction) = if step < current {
+        (other.since(one), "past")
+    } else {
+        (one.since(other), "ahead")
+    };
+    format!(
+        "That code is about {} {direction}. Set the clocks of the phone and of this host right, and try again.",
+        span(difference)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use nightlatch_core::config::Config;
+    use nightlatch_core::id::Id;
+    use nightlatch_core::token::{Algorithm, Digits, Kind, Label, Period, Secret};
+
+    use super::*;
+
+    const NOW: Time = Time::from_unix(1_795_487_400);
+
+    fn token() -> Token {
+        Token {
+            id: Id::from_bytes([1; 16]),
+            label: Label::parse("phone").unwrap(),
+            kind: Kind::Totp {
+                period: Period::THIRTY,
+            },
+            secret: Secret::from_base32("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap(),
+            algorithm: Algorithm::Sha1,
+            digits: Digits::SIX,
+        }
+    }
+
+    fn examined(line: &str) -> Finding {
+        examine(line.as_bytes(), &token(), &Config::default().rules(), NOW)
+    }
+
+    #[test]
+    fn the_code_of_now_and_of_its_neighbours_proves_and_is_used_up() {
+        let current = token().step_at(NOW);
+        for step in [current.minus(1), current, current.plus(1)] {
+            let proved = TokenState {
+                id: token().id,
+                last_step: Some(step),
+            };
+            assert_eq!(examined(&token().code_at(step)), Finding::Proved(proved));
+        }
+    }
+
+    #[test]
+    fn a_code_of_another_time_says_that_the_clocks_differ() {
+        let current = token().step_at(NOW);
+        for (step, words) in [
+            (current.minus(10), "about 5 minutes past"),
+            (current.plus(2), "about 60 seconds ahead"),
+        ] {
+            let Finding::Wrong(text) = examined(&token().code_at(step)) else {
+                panic!("not wrong");
+            };
+            assert!(text.contains(words), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_is_no_try() {
+        for line in [
+            "",
+            "12345",
+            "1234567",
+            "abc",
+            "\x1b[A",
+            "3467-9CFH-JKMR-TWXY-3467",
+        ] {
+            assert!(matches!(examined(line), Finding::NoCode(_)), "{line}");
+        }
+        assert!(matches!(examined("000000"), Finding::Wrong(_)));
+    }
+}

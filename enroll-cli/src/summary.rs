@@ -1,0 +1,364 @@
+//! What may be told about a person's record: everything but secrets. The rows of `list`, the page of `status`, and the
+//! object that both give a program.
+
+use std::fmt::Write as _;
+
+use nightlatch_core::check::Rules;
+use nightlatch_core::enrollment::Enrollment;
+use nightlatch_core::messages::span;
+use nightlatch_core::place::Place;
+use nightlatch_core::state::{Integrity, State};
+use nightlatch_core::store::Record;
+use nightlatch_core::throttle::Gate;
+use nightlatch_core::time::Time;
+use nightlatch_core::token::{Kind, Token};
+use serde::Serialize;
+
+use crate::person::Person;
+use crate::screen::shown;
+
+/// What may be told about a record. The fields are documented in docs/command.md and stay stable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Whose record it is.
+    pub user: String,
+    /// The uid of the account; `None` where there is none.
+    pub uid: Option<u32>,
+    /// Whether anything is enrolled.
+    pub enrolled: bool,
+    /// When it was, by RFC 3339.
+    pub created: Option<String>,
+    /// The tokens.
+    pub tokens: Vec<TokenSummary>,
+    /// The backup codes, where there are any.
+    pub backup_codes: Option<CodesSummary>,
+    /// Wrong codes since the last login.
+    pub wrong_codes: u32,
+    /// Failures by place; places without any are left out.
+    pub failures: Vec<FailureSummary>,
+    /// Whether the hard limit was reached: nothing opens until somebody enrolls anew.
+    pub disabled: bool,
+    /// What keeps the person out or needs looking at, each with its mend.
+    pub problems: Vec<String>,
+}
+
+/// A token, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TokenSummary {
+    /// What the person calls it.
+    pub label: String,
+    /// `totp`.
+    pub kind: &'static str,
+    /// The hash.
+    pub algorithm: &'static str,
+    /// How long a code is.
+    pub digits: u8,
+    /// How long a step lasts, in seconds.
+    pub period: u64,
+    /// When the last code that was used up was current, by RFC 3339.
+    pub last_used: Option<String>,
+}
+
+/// How many backup codes there are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CodesSummary {
+    /// How many still open the door.
+    pub left: usize,
+    /// How many the set had.
+    pub of: usize,
+    /// Whether they wait for an administrator.
+    pub waiting: bool,
+}
+
+/// Failures at one place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailureSummary {
+    /// The place: `address:…`, `local:UID` or `elsewhere`.
+    pub place: String,
+    /// How many in a row.
+    pub failures: u32,
+    /// For how many seconds more the place is locked; 0 where it is not.
+    pub locked_for: u64,
+    /// Whether its share of the hard limit is used up: closed until an administrator unlocks.
+    pub closed: bool,
+    #[serde(skip)]
+    shown: String,
+}
+
+impl Summary {
+    /// What may be told about the record of `person` at this moment.
+    pub fn of(person: &Person, record: &Record, rules: &Rules, now: Time) -> Self {
+        let enrollment = record.enrollment.as_ref();
+        let tokens = enrollment.map_or(&[][..], |enrollment| &enrollment.tokens);
+        Self {
+            user: person.name.as_str().to_owned(),
+            uid: person.uid,
+            enrolled: enrollment.is_some(),
+            created: enrollment.map(|enrollment| enrollment.created.to_rfc3339()),
+            tokens: tokens
+                .iter()
+                .map(|token| TokenSummary::of(token, &record.state, now))
+                .collect(),
+            backup_codes: enrollment
+                .and_then(|enrollment| CodesSummary::of(enrollment, &record.state)),
+            wrong_codes: record.state.wrong.count,
+            failures: failures(&record.state, rules, now),
+            disabled: record.state.disabled,
+            problems: enrollment.map_or_else(Vec::new, |enrollment| {
+                problems(person, enrollment, &record.state, rules, now)
+            }),
+        }
+    }
+
+    /// A page for people.
+    pub fn page(&self) -> String {
+        let mut page = Page(String::new());
+        let uid = self
+            .uid
+            .map_or("no account".to_owned(), |uid| format!("uid {uid}"));
+        page.0 = format!("{} ({uid})\n", shown(&self.user));
+        match &self.created {
+            Some(created) => page.line("Enrolled", created),
+            None => page.line("Enrolled", "no"),
+        }
+        for token in &self.tokens {
+            page.line("Token", &token.describe());
+        }
+        if self.enrolled {
+            let codes = self.backup_codes.as_ref();
+            page.line(
+                "Backup codes",
+                &codes.map_or("none".to_owned(), CodesSummary::describe),
+            );
+        }
+        if self.wrong_codes > 0 {
+            page.line(
+                "Wrong codes",
+                &format!("{} since the last login", self.wrong_codes),
+            );
+        }
+        for failure in &self.failures {
+            page.line("Failures", &failure.describe());
+        }
+        for problem in &self.problems {
+            page.line("Problem", problem);
+        }
+        page.0
+    }
+
+    /// A row of the table: user, tokens, backup codes left, last used, state.
+    pub fn row(&self) -> [String; 5] {
+        let tokens: Vec<String> = self
+            .tokens
+            .iter()
+            .map(|token| shown(&token.label))
+            .collect();
+        let codes = self.backup_codes.as_ref();
+        let last_used = self
+            .tokens
+            .iter()
+            .filter_map(|token| token.last_used.as_ref())
+            .max();
+        [
+            shown(&self.user),
+            tokens.join(", "),
+            codes.map_or("-".to_owned(), |codes| {
+                format!("{} of {}", codes.left, codes.of)
+            }),
+            last_used.map_or("never".to_owned(), Clone::clone),
+            self.state_in_a_word(),
+        ]
+    }
+
+    fn state_in_a_word(&self) -> String {
+        let longest_lock = self.failures.iter().map(|failure| failure.locked_for).max();
+        if self.disabled {
+            "disabled".to_owned()
+        } else if !self.problems.is_empty() {
+            "problem".to_owned()
+        } else if self.failures.iter().any(|failure| failure.closed) {
+            "closed".to_owned()
+        } else {
+            match longest_lock {
+                None | Some(0) => "open".to_owned(),
+                Some(seconds) => format!("locked for {}", span(seconds)),
+            }
+        }
+    }
+}
+
+impl TokenSummary {
+    fn of(token: &Token, state: &State, now: Time) -> Self {
+        let Kind::Totp { period } = token.kind;
+        let last_step = state
+            .tokens
+            .iter()
+            .find(|known| known.id == token.id)
+            .and_then(|known| known.last_step);
+        Self {
+            label: token.label.as_str().to_owned(),
+            kind: token.kind.as_str(),
+            algorithm: token.algorithm.as_str(),
+            digits: token.digits.get(),
+            period: period.seconds(),
+            // The code of the next step may be used early, by the window.
+            last_used: last_step.map(|step| token.start_of(step).min(now).to_rfc3339()),
+        }
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "{} ({}, {}, {} digits, {} s), last used {}",
+            shown(&self.label),
+            self.kind,
+            self.algorithm,
+            self.digits,
+            self.period,
+            self.last_used.as_deref().unwrap_or("never"),
+        )
+    }
+}
+
+impl CodesSummary {
+    fn of(enrollment: &Enrollment, state: &State) -> Option<Self> {
+        let set = enrollment.backup_codes.as_ref()?;
+        let spent = state.spent.iter().find(|spent| spent.set == set.id);
+        let of = set.digests.len();
+        Some(Self {
+            left: of.saturating_sub(spent.map_or(0, |spent| spent.count() as usize)),
+            of,
+            waiting: state.backup_codes_wait || state.integrity == Integrity::Copied,
+        })
+    }
+
+    fn describe(&self) -> String {
+        let waiting = if self.waiting { ", suspended" } else { "" };
+        format!("{} of {} left{waiting}", self.left, self.of)
+    }
+}
+
+impl FailureSummary {
+    fn describe(&self) -> String {
+        let lock = match (self.closed, self.locked_for) {
+            (true, _) => ", closed until unlocked".to_owned(),
+            (false, 0) => String::new(),
+            (false, seconds) => format!(", locked for {}", span(seconds)),
+        };
+        format!("{} from {}{lock}", self.failures, self.shown)
+    }
+}
+
+fn failures(state: &State, rules: &Rules, now: Time) -> Vec<FailureSummary> {
+    let mut state = state.clone();
+    state.settle_places(now);
+    let known = state.places.iter().map(|known| (known.place, known.bucket));
+    known
+        .chain([(Place::Elsewhere, state.elsewhere)])
+        .filter(|(_, bucket)| bucket.failures > 0)
+        .map(|(place, bucket)| {
+            let gate = rules.throttle.gate(&state, place, now);
+            FailureSummary {
+                place: place.to_string(),
+                failures: bucket.failures,
+                locked_for: match gate {
+                    Gate::Locked { remaining } => remaining,
+                    Gate::Open | Gate::ShareUsedUp | Gate::Disabled => 0,
+                },
+                closed: matches!(gate, Gate::ShareUsedUp | Gate::Disabled),
+                shown: match place {
+                    Place::Address(address) => address.to_string(),
+                    Place::Local(uid) => format!("this host, uid {uid}"),
+                    Place::Elsewhere => "everywhere else".to_owned(),
+                },
+            }
+        })
+        .collect()
+}
+
+/// What keeps the person out or needs looking at, each with its mend.
+fn problems(
+    person: &Person,
+    enrollment: &Enrollment,
+    state: &State,
+    rules: &Rules,
+    now: Time,
+) -> Vec<String> {
+    let user = shown(person.name.as_str());
+    let mut problems = Vec::new();
+    match person.uid {
+        None => problems.push(format!(
+            "there is no account of this name; take the record away: nightlatch remove {user}"
+        )),
+        Some(uid) if uid != enrollment.uid => problems.push(format!(
+            "enrolled as uid {}, but the account has uid {uid}; if it is the same person, enroll anew: \
+             nightlatch enroll {user} --replace",
+            enrollment.uid
+        )),
+        Some(_) => {}
+    }
+    let last_step = |token: &Token| {
+        let known = state.tokens.iter().find(|known| known.id == token.id);
+        known.map(|known| known.last_step)
+    };
+    let lost = state.integrity == Integrity::Lost
+        || enrollment
+            .tokens
+            .iter()
+            .any(|token| last_step(token).is_none());
+    if lost {
+        problems.push(format!(
+            "the record of past logins cannot be read or does not belong to the enrollment; nobody gets in; run: \
+             nightlatch unlock {user} --fresh-state"
+        ));
+    }
+    let is_ahead = |token: &&Token| {
+        last_step(token).flatten() > Some(token.step_at(now).plus(rules.resync_window))
+    };
+    if let Some(token) = enrollment.tokens.iter().find(is_ahead) {
+        let step = last_step(token).flatten();
+        problems.push(format!(
+            "a code was used that lies in the future ({}); nobody gets in; set the clock right, then run: \
+             nightlatch unlock {user} --clock",
+            step.map_or_else(String::new, |step| token.start_of(step).to_rfc3339())
+        ));
+    }
+    match state.integrity {
+        Integrity::OneSlotBad => problems.push(
+            "one copy of the record of past logins is bad; codes that may have been used count as used; \
+             the next login writes it anew"
+                .to_owned(),
+        ),
+        Integrity::Copied if !state.backup_codes_wait => problems.push(format!(
+            "the record of past logins was restored or copied; backup codes wait; run: nightlatch unlock {user}"
+        )),
+        Integrity::Whole | Integrity::Copied | Integrity::Lost => {}
+    }
+    if state.backup_codes_wait {
+        problems.push(format!(
+            "backup codes wait since the store was restored; run: nightlatch unlock {user}"
+        ));
+    }
+    if state.disabled {
+        problems.push(format!(
+            "too many wrong codes: nothing opens until enrolled anew: nightlatch enroll {user} --replace"
+        ));
+    }
+    problems
+}
+
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, key: &str, value: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            self.0,
+            "  {key}:{:indent$}{value}",
+            "",
+            indent = 13 - key.len()
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;
