@@ -30,7 +30,7 @@ fn send(severity: Severity, line: &str) -> anyhow::Result<()> {
         process: "nightlatch".to_owned(),
         pid: std::process::id(),
     })
-    .context("no /dev/log")?;
+    .context("/dev/log")?;
     // A log that takes nothing must not keep the command.
     match &log.backend {
         LoggerBackend::Unix(socket) => socket.set_write_timeout(Some(PATIENCE))?,

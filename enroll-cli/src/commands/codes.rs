@@ -3,7 +3,7 @@
 use anyhow::{Context as _, anyhow};
 use nightlatch_core::audit::{Audit as _, Event};
 use nightlatch_core::backup_codes::{BackupCode, BackupCodes, Cost};
-use nightlatch_core::transaction::{self, RenewCodes};
+use nightlatch_core::transaction::{self, NothingThere, RenewCodes};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -19,14 +19,8 @@ use crate::signals::Signals;
 pub fn run(app: &App, arguments: &cli::Codes) -> anyhow::Result<()> {
     let person = Person::named_or_behind_sudo(arguments.user.as_deref())?;
     let user = person.name.as_str();
-    let not_enrolled = || {
-        anyhow!(
-            "{0} is not enrolled, so there are no codes to renew. First run: nightlatch enroll {0}",
-            shown(user)
-        )
-    };
     if app.record_of(&person)?.enrollment.is_none() {
-        return Err(not_enrolled());
+        return Err(nothing_there(&NothingThere::NotEnrolled, user));
     }
     let screen = Screen::output()?;
     let (set, codes) = BackupCodes::make(app.config.backup_codes.count, Cost::DEFAULT)?;
@@ -43,9 +37,10 @@ pub fn run(app: &App, arguments: &cli::Codes) -> anyhow::Result<()> {
         by: &app.by,
         count: codes.len(),
     });
-    show(&screen, arguments, user, &codes).with_context(|| {
-        format!(
-            "the old backup codes of {0} ended, but the new ones could not be shown; make others: nightlatch codes {0}",
+    show(&screen, arguments, user, &codes).map_err(|error| {
+        anyhow!(
+            "the old backup codes of {0} ended, but the new ones could not be shown ({error:#}); make others: \
+             nightlatch codes {0}",
             shown(user)
         )
     })

@@ -76,10 +76,10 @@ pub fn run(app: &App, arguments: &cli::Enroll) -> anyhow::Result<()> {
         replaced: enrolled == Enrolled::Replaced,
         proved: proved.is_some(),
     });
-    tell(&result, arguments, user, &new, proved.is_some()).with_context(|| {
-        format!(
-            "{0} is enrolled, but not all could be shown. For other backup codes run: nightlatch codes {0}. To begin \
-             anew run: nightlatch enroll {0} --replace",
+    tell(&result, arguments, user, &new, proved.is_some()).map_err(|error| {
+        anyhow!(
+            "{0} is enrolled, but not all could be shown ({error:#}). For other backup codes run: nightlatch codes {0}. \
+             To begin anew run: nightlatch enroll {0} --replace",
             shown(user)
         )
     })

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use anyhow::Context as _;
 use nightlatch_core::audit::{Audit as _, Event};
 use nightlatch_core::config::Mode;
-use nightlatch_core::transaction::{self, Remove, Removed};
+use nightlatch_core::transaction::{self, NothingThere, Remove, Removed};
 
 use crate::app::App;
 use crate::ask::Asker;
@@ -20,7 +20,9 @@ use crate::signals::Signals;
 pub fn run(app: &App, arguments: &cli::Remove) -> anyhow::Result<()> {
     let person = Person::named_or_behind_sudo(arguments.user.as_deref())?;
     let user = person.name.as_str();
-    app.record_of(&person)?;
+    if app.record_of(&person)?.enrollment.is_none() {
+        return Err(nothing_there(&NothingThere::NotEnrolled, user));
+    }
     let screen = Screen::output()?;
     let signals = Signals::hold()?;
     if !arguments.yes && !is_confirmed(arguments, user, &screen, &signals)? {
