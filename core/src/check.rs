@@ -207,6 +207,24 @@ pub fn check(record: &Record, attempt: &Try<'_>, now: Time) -> Decision {
     }
 }
 
+/// What makes a record useless until an administrator mends it, if anything.
+#[must_use]
+pub fn fault(enrollment: &Enrollment, state: &State, rules: &Rules, now: Time) -> Option<Fault> {
+    if state.integrity == Integrity::Lost {
+        return Some(Fault::StateLost);
+    }
+    for token in &enrollment.tokens {
+        let Some(known) = known(state, token) else {
+            return Some(Fault::StateLost);
+        };
+        let latest = token.step_at(now).plus(rules.resync_window);
+        if known.last_step > Some(latest) {
+            return Some(Fault::Clock);
+        }
+    }
+    None
+}
+
 /// A state brought up to date.
 struct Settled {
     state: State,
@@ -221,26 +239,16 @@ fn settle(
     rules: &Rules,
     now: Time,
 ) -> Result<Settled, Fault> {
+    if let Some(fault) = fault(enrollment, &record.state, rules, now) {
+        return Err(fault);
+    }
     let mut state = record.state.clone();
     // What belongs to an enrollment or a set that was replaced means nothing any more.
+    let set = enrollment.backup_codes.as_ref().map(|set| set.id);
     state
         .tokens
         .retain(|known| enrollment.tokens.iter().any(|token| token.id == known.id));
-    state.spent.retain(|spent| {
-        enrollment
-            .backup_codes
-            .as_ref()
-            .is_some_and(|set| set.id == spent.set)
-    });
-    if state.integrity == Integrity::Lost || state.tokens.len() != enrollment.tokens.len() {
-        return Err(Fault::StateLost);
-    }
-    for token in &enrollment.tokens {
-        let latest = token.step_at(now).plus(rules.resync_window);
-        if last_step(&state, token).is_some_and(|last| last > latest) {
-            return Err(Fault::Clock);
-        }
-    }
+    state.spent.retain(|spent| Some(spent.set) == set);
     let mut must_write = state.settle_places(now);
     let doubtful = state.integrity != Integrity::Whole;
     if doubtful {
@@ -367,12 +375,12 @@ fn refuse_after_the_same_work(attempt: &Try<'_>, refusal: Refusal) -> Decision {
     }
 }
 
+fn known<'s>(state: &'s State, token: &Token) -> Option<&'s TokenState> {
+    state.tokens.iter().find(|known| known.id == token.id)
+}
+
 fn last_step(state: &State, token: &Token) -> Option<Step> {
-    state
-        .tokens
-        .iter()
-        .find(|known| known.id == token.id)
-        .and_then(|known| known.last_step)
+    known(state, token).and_then(|known| known.last_step)
 }
 
 /// What an answer is hashed with where there is no set.

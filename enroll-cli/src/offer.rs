@@ -18,17 +18,13 @@ pub fn show(
     form: QrForm,
 ) -> anyhow::Result<()> {
     let drawn = draw(screen, qr, form);
-    let file = match form {
-        QrForm::Svg => " in the file",
-        QrForm::None | QrForm::Utf8 | QrForm::Ascii => "",
-    };
     match drawn {
         Ok(Some(_)) => screen.say(&format!(
             "Scan this with the authenticator app of {}, or type the key there:\n",
             shown(user)
         ))?,
         Ok(None) if form == QrForm::Svg => screen.say(&format!(
-            "Scan the QR code{file} with the authenticator app of {}, or type the key there:\n",
+            "Scan the QR code in the file with the authenticator app of {}, or type the key there:\n",
             shown(user)
         ))?,
         Ok(None) => screen.say(&format!(

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use nightlatch_core::check::Rules;
+use nightlatch_core::check::{Fault, Rules, fault};
 use nightlatch_core::enrollment::Enrollment;
 use nightlatch_core::messages::span;
 use nightlatch_core::place::Place;
@@ -296,31 +296,17 @@ fn problems(
         )),
         Some(_) => {}
     }
-    let last_step = |token: &Token| {
-        let known = state.tokens.iter().find(|known| known.id == token.id);
-        known.map(|known| known.last_step)
-    };
-    let lost = state.integrity == Integrity::Lost
-        || enrollment
-            .tokens
-            .iter()
-            .any(|token| last_step(token).is_none());
-    if lost {
-        problems.push(format!(
+    match fault(enrollment, state, rules, now) {
+        Some(Fault::StateLost) => problems.push(format!(
             "the record of past logins cannot be read or does not belong to the enrollment; nobody gets in; run: \
              nightlatch unlock {user} --fresh-state"
-        ));
-    }
-    let is_ahead = |token: &&Token| {
-        last_step(token).flatten() > Some(token.step_at(now).plus(rules.resync_window))
-    };
-    if let Some(token) = enrollment.tokens.iter().find(is_ahead) {
-        let step = last_step(token).flatten();
-        problems.push(format!(
-            "a code was used that lies in the future ({}); nobody gets in; set the clock right, then run: \
-             nightlatch unlock {user} --clock",
-            step.map_or_else(String::new, |step| token.start_of(step).to_rfc3339())
-        ));
+        )),
+        Some(Fault::Clock) => problems.push(format!(
+            "a code was used that lies in the future; nobody gets in; set the clock right, then run: \
+             nightlatch unlock {user} --clock"
+        )),
+        Some(Fault::Store(text)) => problems.push(text),
+        None => {}
     }
     match state.integrity {
         Integrity::OneSlotBad => problems.push(
