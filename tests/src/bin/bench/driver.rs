@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use crate::ground::{CONFIG_FOLDER, STORE};
+
 /// What libpam calls success.
 pub const PAM_SUCCESS: i32 = 0;
 /// What libpam says of a wrong code.
@@ -60,9 +62,8 @@ impl Driver {
     }
 
     /// The input and output of a durable login, without a module.
-    pub fn bare(&mut self, directory: &Path) -> Measured {
-        let directory = directory.to_string_lossy();
-        self.measure(&["bare", crate::ground::CONFIG, &directory])
+    pub fn bare(&mut self, user: &str) -> Measured {
+        self.measure(&["bare", CONFIG_FOLDER, STORE, user])
             .expecting(PAM_SUCCESS)
     }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use nightlatch_tests::{artifacts, security_dir};
 use nix::mount::{MsFlags, mount};
 
-/// The configuration of the measured logins.
-pub const CONFIG: &str = "/etc/nightlatch/nightlatch.toml";
+/// Where our configuration is.
+pub const CONFIG_FOLDER: &str = "/etc/nightlatch";
 /// Where the peer's files are, one home a person.
 pub const HOMES: &str = "/home";
 /// Where ours are.
@@ -48,10 +48,10 @@ impl Ground {
         ground.stack("ours", &artifacts::module().to_string_lossy());
         ground.stack("theirs", "pam_google_authenticator.so");
         ground.stack("permit", "pam_permit.so");
-        fs::create_dir_all("/etc/nightlatch").expect("the sandbox takes folders");
+        fs::create_dir_all(CONFIG_FOLDER).expect("the sandbox takes folders");
         // One question a login, and nothing that waits on purpose.
         fs::write(
-            CONFIG,
+            Path::new(CONFIG_FOLDER).join("nightlatch.toml"),
             "[login]\nprompts = 1\nrefusal_floor = \"0s\"\nfail_delay = \"0s\"\n",
         )
         .expect("the sandbox takes files");
@@ -88,8 +88,13 @@ impl Ground {
     fn stack(&self, name: &str, module: &str) {
         let folder = self.stacks.join(name);
         fs::create_dir_all(&folder).expect("the sandbox takes folders");
-        fs::write(folder.join("sshd"), format!("auth required {module}\n"))
-            .expect("the sandbox takes files");
+        // libpam looks for `other` as well, and would log at every login that it is not there.
+        for (service, lines) in [
+            ("sshd", format!("auth required {module}\n")),
+            ("other", String::new()),
+        ] {
+            fs::write(folder.join(service), lines).expect("the sandbox takes files");
+        }
     }
 }
 

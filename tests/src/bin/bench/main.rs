@@ -130,7 +130,7 @@ impl Bench {
                     2 => driver
                         .login(&ground.permit(), person.name(), code)
                         .expecting(PAM_SUCCESS),
-                    _ => driver.bare(&person.directory()),
+                    _ => driver.bare(person.name()),
                 });
             }
         }

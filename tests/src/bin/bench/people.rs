@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nightlatch_tests::{Phone, artifacts};
 use serde_json::Value;
 
-use crate::ground::{HOMES, STORE, set_mode};
+use crate::ground::{HOMES, set_mode};
 
 /// Logins of a kind for each person. A window of ±1 step holds three codes to be used in turn, and the peer's usual rate
 /// limit is three tries in 30 s.
@@ -31,11 +31,6 @@ impl Person {
 
     pub fn backup_code(&self, number: usize) -> &str {
         &self.backup_codes[number]
-    }
-
-    /// Where our store keeps this person.
-    pub fn directory(&self) -> PathBuf {
-        Path::new(STORE).join("users").join(&self.name)
     }
 
     /// The codes of the step before this one, this one, and the next, after a pause where the clock is about to move on.
