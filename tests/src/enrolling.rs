@@ -88,5 +88,5 @@ fn is_backup_code(word: &str) -> bool {
         })
 }
 
-/// What the command asks for.
-const QUESTION: &str = "ode: ";
+/// What the command asks for when it wants proof that the phone has the secret.
+pub const QUESTION: &str = "Code that the app shows now: ";

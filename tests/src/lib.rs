@@ -52,7 +52,7 @@ mod world;
 
 pub use authenticator::{Algorithm, Phone, Shape, oathtool, pyotp};
 pub use command::Run;
-pub use enrolling::Enrolling;
+pub use enrolling::{Enrolling, QUESTION};
 pub use log::{Line, Log};
 pub use outcome::{Code, Login, Outcome, Prompt, Style};
 pub use person::Person;

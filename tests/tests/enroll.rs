@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nightlatch_tests::{Background, Code, Enrolling, Phone, Terminal, World, sandboxed};
+use nightlatch_tests::{Background, Code, Enrolling, Phone, QUESTION, Terminal, World, sandboxed};
 
 #[test]
 fn enrolling_shows_a_qr_code_that_a_camera_reads_on_dark_and_on_light() {
@@ -124,7 +124,7 @@ fn without_utf8_the_qr_code_is_ascii_and_as_readable() {
             &["enroll", "alice"],
             &[("LANG", "C"), ("LC_ALL", "C")],
         );
-        terminal.expect("ode: ");
+        terminal.expect(QUESTION);
         let screen = terminal.screen();
         assert!(terminal.transcript().is_ascii(), "{}", screen.text());
         assert!(
@@ -141,7 +141,7 @@ fn a_terminal_that_is_too_small_gets_the_key_in_text() {
     sandboxed(|world| {
         world.user("alice");
         let mut terminal = Terminal::sized(40, 12, "nightlatch", &["enroll", "alice"], &[]);
-        terminal.expect("ode: ");
+        terminal.expect(QUESTION);
         assert!(
             !terminal.transcript().contains('█'),
             "{}",
