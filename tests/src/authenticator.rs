@@ -154,7 +154,7 @@ impl Phone {
         let begins = Duration::from_secs(step * self.shape.period);
         let left = begins.saturating_sub(now());
         if !left.is_zero() {
-            eprintln!("waiting {} s for {what}", left.as_secs() + 1);
+            println!("(waiting {} s for {what})", left.as_secs() + 1);
             thread::sleep(left + Duration::from_millis(20));
         }
     }

@@ -196,6 +196,9 @@ pub(crate) fn start_sshd() -> Child {
         ),
     )
     .expect("/etc is ours");
+    // Debian greets everybody with its licence, which tells nothing here.
+    let _ = fs::remove_file("/etc/motd");
+    let _ = fs::remove_dir_all("/etc/update-motd.d");
     fs::write(
         "/etc/profile.d/nightlatch-test-prompt.sh",
         "PS1='at the door> '\n",

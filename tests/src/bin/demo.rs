@@ -121,9 +121,11 @@ fn log_in(alice: &Person<'_>, shown: &mut Vec<String>) {
 
     say("sudo id -un, in the first login, with her password and the code after that.");
     let code = alice.phone().code();
+    println!("That is {code}.");
+    let before = session.transcript().len();
     let done = session.sudo(alice, "id -un").answers(&code).is_done();
     assert!(done.contains("\r\nroot\r\n"), "sudo ran: {done}");
-    println!("{}", indented(&done));
+    println!("{}", indented(&session.transcript()[before..]));
     shown.push("sudo accepted with the next code".to_owned());
 }
 
@@ -158,9 +160,11 @@ fn interactive(world: &World) {
     }
     let pid = outer_pid();
     println!("\nThe door is open. In another terminal, as root:\n");
+    // The options keep ssh from writing to root's own known_hosts, which is not private.
     println!(
-        "  nsenter --target {pid} --mount --net --uts --ipc --pid=/proc/{pid}/ns/pid_for_children ssh visitor@127.0.0.1\n"
+        "  nsenter --target {pid} --mount --net --uts --ipc --pid=/proc/{pid}/ns/pid_for_children \\"
     );
+    println!("    ssh -F none -o UserKnownHostsFile=/run/known_hosts visitor@127.0.0.1\n");
     println!("The password is \"{}\".", visitor.password());
     println!("Enter here ends it all.");
     let _ = io::stdin().lock().read_line(&mut String::new());
@@ -184,7 +188,7 @@ fn without_secret(uri: &str) -> String {
 fn indented(transcript: &str) -> String {
     transcript
         .lines()
-        .map(|line| format!("    {}", line.trim_end_matches('\r')))
+        .map(|line| format!("    | {}", line.trim_end_matches('\r')))
         .collect::<Vec<_>>()
         .join("\n")
 }
