@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use nix::fcntl::{OFlag, open, openat};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{Mode, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -27,6 +28,7 @@ enum Fate {
 impl OutputFile {
     /// Makes the file and writes it. What exists is never overwritten, and a symbolic link is something that exists.
     pub fn write(path: &Path, content: &[u8]) -> anyhow::Result<Self> {
+        check_file_size_limit(content.len())?;
         let Some(name) = path.file_name() else {
             bail!("{}: not the name of a file", path.display());
         };
@@ -95,6 +97,17 @@ impl Drop for OutputFile {
             let _ = unlinkat(&self.directory, &self.name, UnlinkatFlags::NoRemoveDir);
         }
     }
+}
+
+/// A write beyond the limit would kill the process with half a file there.
+fn check_file_size_limit(bytes: usize) -> anyhow::Result<()> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE)?;
+    if limit < bytes as u64 {
+        bail!(
+            "the limit on file sizes (RLIMIT_FSIZE, `ulimit -f`) is too small for the QR code: raise it"
+        );
+    }
+    Ok(())
 }
 
 #[cfg(test)]

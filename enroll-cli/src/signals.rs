@@ -82,7 +82,7 @@ pub enum Obeyed {
 
 /// Somebody asked the program to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("stopped; nothing was changed")]
+#[error("stopped; nothing more was changed")]
 pub struct Interrupted(Signal);
 
 impl Interrupted {

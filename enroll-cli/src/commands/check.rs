@@ -37,7 +37,8 @@ pub fn run(app: &App, arguments: &cli::Check) -> anyhow::Result<()> {
         rhost: None,
         real_uid: getuid().as_raw(),
         prompt: None,
-        echo: Echo::On,
+        // A backup code that is refused for a lock is as good as before: it must not stay on the screen.
+        echo: Echo::Off,
     };
     let screen = Screen::output()?;
     let signals = Signals::hold()?;
@@ -53,7 +54,7 @@ pub fn run(app: &App, arguments: &cli::Check) -> anyhow::Result<()> {
                 if let Some(why) = audit.take_reason() {
                     screen.say(&format!("(Why, which a login does not say: {why})"))?;
                 }
-                let Some(answer) = asker.ask(&prompt.text)? else {
+                let Some(answer) = asker.ask(&prompt.text, prompt.echo)? else {
                     bail!("no code was given, so there is nothing to say about {user}");
                 };
                 step = login.answer(Answer::parse(&answer));

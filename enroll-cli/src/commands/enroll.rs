@@ -12,6 +12,7 @@ use nightlatch_core::backup_codes::{BackupCode, BackupCodes, Cost};
 use nightlatch_core::config::Issuer;
 use nightlatch_core::enrollment::Enrollment;
 use nightlatch_core::id::Id;
+use nightlatch_core::login::Echo;
 use nightlatch_core::state::TokenState;
 use nightlatch_core::store::{FileStore, Store as _, StoreError};
 use nightlatch_core::token::{Kind, Secret, Token, otpauth_uri};
@@ -164,7 +165,7 @@ fn ask_for_proof(
     let mut tries = TRIES;
     // A slip of the finger is no try, but a program that writes nonsense must come to an end.
     for _ in 0..MOST_LINES {
-        let Some(line) = asker.ask("Code that the app shows now: ")? else {
+        let Some(line) = asker.ask(QUESTION, Echo::On)? else {
             bail!("no code was given; nothing was written");
         };
         match proof::examine(&line, token, &app.config.rules(), app.now()?) {
@@ -277,6 +278,8 @@ struct Kept<'a> {
     backup_codes: Vec<&'a str>,
 }
 
+/// The answer may be seen: it is used up by being typed here.
+const QUESTION: &str = "Now type the app's code: ";
 /// How many wrong codes end it.
 const TRIES: u32 = 3;
 /// How many lines are read in all.

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _};
 use anyhow::Context as _;
 use nightlatch_core::audit::{Audit as _, Event};
 use nightlatch_core::config::Mode;
+use nightlatch_core::login::Echo;
 use nightlatch_core::transaction::{self, NothingThere, Remove, Removed};
 
 use crate::app::App;
@@ -80,7 +81,7 @@ fn is_confirmed(
         Some(label) => format!("the token {} of {}", shown(label.as_str()), shown(user)),
         None => format!("the second factor of {}", shown(user)),
     };
-    let answer = Asker::new(screen, signals).ask(&format!("Remove {what}? [y/N] "))?;
+    let answer = Asker::new(screen, signals).ask(&format!("Remove {what}? [y/N] "), Echo::On)?;
     Ok(answer.is_some_and(|answer| is_yes(&answer)))
 }
 
