@@ -279,7 +279,7 @@ struct Kept<'a> {
 }
 
 /// The answer may be seen: it is used up by being typed here.
-const QUESTION: &str = "Now type the app's code: ";
+const QUESTION: &str = "Code that the app shows now: ";
 /// How many wrong codes end it.
 const TRIES: u32 = 3;
 /// How many lines are read in all.
