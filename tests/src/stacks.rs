@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
 use crate::sandbox::scratch;
 
@@ -95,6 +96,19 @@ pub(crate) fn faketime() -> Vec<(&'static str, String)> {
         ("LD_PRELOAD", faketime_library().display().to_string()),
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
     ]
+}
+
+/// The same, moved by so many seconds.
+pub(crate) fn faketime_off_by(seconds: i64) -> Vec<(&'static str, String)> {
+    let mut environment = faketime();
+    environment.push(("FAKETIME", format!("{seconds:+}")));
+    environment
+}
+
+/// The same, showing this time now, in seconds since 1970.
+pub(crate) fn faketime_at(time: u64) -> Vec<(&'static str, String)> {
+    let now = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+    faketime_off_by(time.cast_signed() - now.cast_signed())
 }
 
 /// Where libfaketime is.

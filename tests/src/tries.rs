@@ -18,6 +18,8 @@ pub struct Tries {
     service: String,
     answers: Vec<Answers>,
     environment: Vec<(&'static str, String)>,
+    /// What the driver's clock is to show when it starts, in seconds since 1970.
+    time: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -37,6 +39,7 @@ impl Tries {
             service: DOOR.to_owned(),
             answers: Vec::new(),
             environment: Vec::new(),
+            time: None,
         }
     }
 
@@ -94,10 +97,15 @@ impl Tries {
         self.with(format!("processes={processes}"))
     }
 
+    /// With a clock that shows this time, in seconds since 1970, when the login begins.
+    pub fn at(mut self, time: u64) -> Self {
+        self.time = Some(time);
+        self
+    }
+
     /// With the clock moved by so many seconds.
     pub fn clock_off_by(mut self, seconds: i64) -> Self {
-        self.environment.extend(stacks::faketime());
-        self.environment.push(("FAKETIME", format!("{seconds:+}")));
+        self.environment.extend(stacks::faketime_off_by(seconds));
         self
     }
 
@@ -133,6 +141,7 @@ impl Tries {
             .arg(format!("service={}", self.service))
             .args(&self.arguments)
             .envs(self.environment.iter().cloned())
+            .envs(self.time.map(stacks::faketime_at).into_iter().flatten())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
