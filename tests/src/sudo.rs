@@ -91,8 +91,7 @@ impl Asked<'_> {
     pub fn is_refused(self) {
         if self.asks {
             assert_says_refused(&self.shown);
-            self.session.terminal().type_keys("\x03");
-            self.session.terminal().expect(PROMPT);
+            self.session.terminal().interrupt_until(PROMPT);
         } else {
             assert!(
                 !self.shown.contains("status=0"),

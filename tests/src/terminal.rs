@@ -106,7 +106,7 @@ impl Terminal {
 
     /// Waits for the first of `texts` to be shown; gives which one, and what was shown up to its end.
     pub fn expect_one_of(&mut self, texts: &[&str]) -> (usize, String) {
-        let found = self.wait(|new| {
+        let found = self.wait(Instant::now() + PATIENCE, |new| {
             texts
                 .iter()
                 .enumerate()
@@ -122,6 +122,24 @@ impl Terminal {
         let new = self.bytes()[self.seen..self.seen + end].to_vec();
         self.seen += end;
         (index, String::from_utf8_lossy(&new).into_owned())
+    }
+
+    /// Types Ctrl-C until `text` is shown. More than once, since a program that has just shown its question (sudo for one) may
+    /// be interrupted before it begins to read, and then read on.
+    pub fn interrupt_until(&mut self, text: &str) {
+        let gives_up = Instant::now() + PATIENCE;
+        while Instant::now() < gives_up {
+            self.type_keys("\x03");
+            let until = Instant::now() + Duration::from_secs(1);
+            if let Some(end) = self.wait(until, |new| find(new, text.as_bytes())) {
+                self.seen += end;
+                return;
+            }
+        }
+        panic!(
+            "Ctrl-C never led to {text:?}; the terminal showed:\n{}",
+            self.transcript()
+        );
     }
 
     /// Types `text` and Enter.
@@ -142,7 +160,7 @@ impl Terminal {
         loop {
             if let Some(status) = self.child.try_wait().expect("the child is ours") {
                 // What it said last may still be on its way.
-                self.wait(|_| None::<()>);
+                self.wait(Instant::now() + PATIENCE, |_| None::<()>);
                 return status;
             }
             assert!(
@@ -198,9 +216,8 @@ impl Terminal {
             .clone()
     }
 
-    /// Waits until `found` sees something in what is new, the program has closed the terminal, or patience ends.
-    fn wait<T>(&self, found: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
-        let until = Instant::now() + PATIENCE;
+    /// Waits until `found` sees something in what is new, the program has closed the terminal, or the time has come.
+    fn wait<T>(&self, until: Instant, found: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
         let mut bytes = self
             .shown
             .bytes
