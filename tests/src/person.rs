@@ -109,7 +109,14 @@ impl<'w> Person<'w> {
     #[must_use]
     pub fn ssh_with_password(&self, password: &str) -> Ssh {
         self.world.start_sshd();
-        Ssh::begin(&self.name, password)
+        Ssh::begin(&self.name, password, "keyboard-interactive")
+    }
+
+    /// Begins a login by SSH's method `password`, in which sshd gives the password as the answer to every question.
+    #[must_use]
+    pub fn ssh_by_password_method(&self) -> Ssh {
+        self.world.start_sshd();
+        Ssh::begin(&self.name, &self.password, "password")
     }
 
     /// Lets the person use sudo for everything.

@@ -122,3 +122,18 @@ fn a_broken_configuration_shuts_the_door_and_asks_nothing() {
         world.log().says(&["/etc/nightlatch/nightlatch.toml"]);
     });
 }
+
+#[test]
+fn sshs_password_method_lets_nobody_in_and_locks_nobody_out() {
+    sandboxed(|world| {
+        // sshd answers the hidden question with the password. That is no code, and so no try.
+        world.configure("[throttle]\nfree_failures = 0\n");
+        world.host_stack("sshd", Stack::PasswordAndCode);
+        let alice = world.user("alice").enrolled();
+        for _ in 0..3 {
+            alice.ssh_by_password_method().is_turned_away();
+        }
+        world.log().says(&["event=rejected", "reason=not-a-code"]);
+        alice.ssh().answers(&alice.phone().code()).is_let_in();
+    });
+}
