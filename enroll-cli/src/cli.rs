@@ -33,6 +33,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Enroll somebody: show a QR code, ask for a code to prove that it was scanned, keep it, show backup codes
+    ///
+    /// Nothing is written before a right code was typed. Three wrong ones, Ctrl-C or the end of the input leave everything
+    /// as it was. The code that proved it opens no door afterwards, and the backup codes are shown once. The first
+    /// enrollment on a host makes the store.
     Enroll(Enroll),
     /// Show what is enrolled for somebody, when it was last used, what is locked; never a secret
     Status(Status),
@@ -55,13 +59,7 @@ pub enum Command {
 
 /// `enroll`
 #[derive(Debug, Args)]
-#[command(
-    long_about = "Enroll somebody: show a QR code for an authenticator app, ask for a code to prove that it was scanned, keep \
-                  the enrollment, and show backup codes once.\n\n\
-                  Nothing is written before a right code was typed. Three wrong ones, Ctrl-C or the end of the input leave \
-                  everything as it was. The code that proved it opens no door afterwards. The first enrollment on a host \
-                  makes the store.",
-    after_long_help = "Examples:\n  \
+#[command(after_long_help = "Examples:\n  \
         Enroll alice, who scans the QR code off this terminal:\n    \
             nightlatch enroll alice\n\n  \
         Enroll yourself:\n    \
@@ -71,8 +69,7 @@ pub enum Command {
         The terminal is too small; put the QR code into a file:\n    \
             nightlatch enroll alice --output alice.svg\n\n  \
         From a program, without a proof; one JSON object with the secret and the backup codes:\n    \
-            nightlatch enroll alice --yes --json"
-)]
+            nightlatch enroll alice --yes --json")]
 pub struct Enroll {
     /// Whom to enroll [default: whoever called sudo]
     pub user: Option<String>,
