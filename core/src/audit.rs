@@ -172,7 +172,7 @@ impl Event<'_> {
             }
             Self::Rejected(origin, refusal) => {
                 line.word("event", "rejected")
-                    .word("reason", reason(refusal))
+                    .word("reason", refusal.reason())
                     .origin(origin);
                 match refusal {
                     Refusal::Wrong {
@@ -248,23 +248,6 @@ impl Event<'_> {
             }
         }
         line.0
-    }
-}
-
-/// The word for a refusal.
-fn reason(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::Wrong { .. } => "wrong",
-        Refusal::Replayed { .. } => "replayed",
-        Refusal::Locked { .. } => "locked",
-        Refusal::ShareUsedUp => "share-used-up",
-        Refusal::Disabled => "disabled",
-        Refusal::BackupCodesWait => "backup-codes-wait",
-        Refusal::NotEnrolled => "not-enrolled",
-        Refusal::OtherUid => "other-uid",
-        Refusal::UnknownUser => "unknown-user",
-        Refusal::NotACode(_) => "not-a-code",
-        Refusal::Repeated => "repeated",
     }
 }
 
@@ -408,7 +391,7 @@ mod tests {
         let source = include_str!("audit.rs");
         for refusal in refusals {
             assert!(
-                page.contains(&format!("| `{}` |", reason(&refusal))),
+                page.contains(&format!("| `{}` |", refusal.reason())),
                 "{refusal:?}"
             );
         }
@@ -417,7 +400,7 @@ mod tests {
             .split("fn render")
             .nth(1)
             .unwrap()
-            .split("fn reason")
+            .split("/// A line being written.")
             .next()
             .unwrap();
         let events = words

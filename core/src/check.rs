@@ -129,6 +129,26 @@ pub enum Refusal {
     Repeated,
 }
 
+impl Refusal {
+    /// The word for it in the log and in `--json`: documented in docs/events.md, and stable.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Wrong { .. } => "wrong",
+            Self::Replayed { .. } => "replayed",
+            Self::Locked { .. } => "locked",
+            Self::ShareUsedUp => "share-used-up",
+            Self::Disabled => "disabled",
+            Self::BackupCodesWait => "backup-codes-wait",
+            Self::NotEnrolled => "not-enrolled",
+            Self::OtherUid => "other-uid",
+            Self::UnknownUser => "unknown-user",
+            Self::NotACode(_) => "not-a-code",
+            Self::Repeated => "repeated",
+        }
+    }
+}
+
 /// Why it cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {

@@ -138,6 +138,9 @@ pub struct List {
 pub struct Check {
     /// Whose code [default: that of whoever called sudo]
     pub user: Option<String>,
+    /// Print the result as one JSON object; words for people go to standard error
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `codes`

@@ -11,6 +11,7 @@ use nightlatch_core::config::{Config, LoginConfig, ServiceName};
 use nightlatch_core::login::{Conversation as _, Echo, Login, Request, Subject, Then, World};
 use nightlatch_core::messages;
 use nix::unistd::getuid;
+use serde::Serialize;
 
 use crate::app::App;
 use crate::ask::Asker;
@@ -23,7 +24,8 @@ use crate::signals::Signals;
 /// Asks for a code and says what a login would have said.
 pub fn run(app: &App, arguments: &cli::Check) -> anyhow::Result<()> {
     let account = person::account(arguments.user.as_deref())?;
-    let user = shown(account.name.as_str());
+    let name = account.name.clone();
+    let user = shown(name.as_str());
     let config = on_this_host(&app.config);
     let audit = Witness::new(&app.journal, &config);
     let world = World {
@@ -40,9 +42,12 @@ pub fn run(app: &App, arguments: &cli::Check) -> anyhow::Result<()> {
         // A backup code that is refused for a lock is as good as before: it must not stay on the screen.
         echo: Echo::Off,
     };
-    let screen = Screen::output()?;
+    let result = Screen::output()?;
+    let errors = Screen::error()?;
+    // With --json standard output belongs to a program.
+    let screen = if arguments.json { &errors } else { &result };
     let signals = Signals::hold()?;
-    let mut asker = Asker::new(&screen, &signals);
+    let mut asker = Asker::new(screen, &signals);
     let mut login = Login::new(world, &config, request);
     let mut step = login.start();
     loop {
@@ -59,7 +64,12 @@ pub fn run(app: &App, arguments: &cli::Check) -> anyhow::Result<()> {
                 };
                 step = login.answer(Answer::parse(&answer));
             }
-            Then::Done(verdict) => return tell(&screen, &user, &verdict, audit.take_reason()),
+            Then::Done(verdict) => {
+                if arguments.json {
+                    result.json(&Outcome::of(name.as_str(), &verdict))?;
+                }
+                return tell(screen, &user, &verdict, audit.take_reason());
+            }
         }
     }
 }
@@ -83,6 +93,38 @@ fn tell(screen: &Screen, user: &str, verdict: &Verdict, why: Option<String>) -> 
         }
         Verdict::Unavailable(fault) => {
             bail!("a login would not have let {user} in, right code or not: {fault}")
+        }
+    }
+}
+
+/// What came of it, for a program. The fields are documented in docs/command.md and stay stable.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    user: &'a str,
+    verdict: &'static str,
+    factor: Option<&'static str>,
+    reason: Option<&'static str>,
+}
+
+impl<'a> Outcome<'a> {
+    fn of(user: &'a str, verdict: &Verdict) -> Self {
+        let outcome = |verdict, factor, reason| Self {
+            user,
+            verdict,
+            factor,
+            reason,
+        };
+        match verdict {
+            Verdict::Accepted(accepted) => {
+                let factor = match accepted.factor {
+                    Factor::Token(_) => "token",
+                    Factor::BackupCode { .. } => "backup-code",
+                };
+                outcome("accepted", Some(factor), None)
+            }
+            Verdict::Refused(refusal) => outcome("refused", None, Some(refusal.reason())),
+            Verdict::Unavailable(_) => outcome("unavailable", None, None),
+            Verdict::Exempt => outcome("exempt", None, Some("not-enrolled")),
         }
     }
 }
