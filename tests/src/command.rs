@@ -1,5 +1,6 @@
 //! One run of the command without a terminal, as a script runs it.
 
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -18,11 +19,22 @@ pub struct Run {
 }
 
 impl Run {
-    pub(crate) fn of(command: &mut Command) -> Self {
-        let output = command
-            .stdin(Stdio::null())
-            .output()
+    /// Runs `command` with `input` on standard input.
+    pub(crate) fn of(command: &mut Command, input: &str) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .unwrap_or_else(|error| panic!("{command:?} does not run: {error}"));
+        // A program that does not read is none the worse for it.
+        let _ = child
+            .stdin
+            .take()
+            .map(|mut stdin| stdin.write_all(input.as_bytes()));
+        let output = child
+            .wait_with_output()
+            .unwrap_or_else(|error| panic!("{command:?} does not end: {error}"));
         Self {
             said: format!("{command:?}"),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

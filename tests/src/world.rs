@@ -91,13 +91,18 @@ impl World {
 
     /// Runs `nightlatch` without a terminal, and gives what came of it.
     pub fn nightlatch(&self, arguments: &[&str]) -> Run {
-        Run::of(Command::new(COMMAND).args(arguments))
+        Run::of(Command::new(COMMAND).args(arguments), "")
+    }
+
+    /// Runs `nightlatch` without a terminal, with `lines` to read.
+    pub fn nightlatch_given(&self, lines: &str, arguments: &[&str]) -> Run {
+        Run::of(Command::new(COMMAND).args(arguments), lines)
     }
 
     /// Runs `nightlatch` below another program, such as `strace`: `wrapper` is that with its own arguments.
     pub fn nightlatch_below(&self, wrapper: &[&str], arguments: &[&str]) -> Run {
         let mut command = Command::new(wrapper[0]);
-        Run::of(command.args(&wrapper[1..]).arg(COMMAND).args(arguments))
+        Run::of(command.args(&wrapper[1..]).arg(COMMAND).args(arguments), "")
     }
 
     /// Runs `nightlatch` on a terminal.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
 use nightlatch_tests::{Code, sandboxed};
 
 #[test]
@@ -217,6 +219,25 @@ fn check_is_a_login_that_opens_nothing_twice() {
             );
             terminal.is_left_sane();
         }
+    });
+}
+
+#[test]
+fn check_tells_a_program_what_came_of_it_and_why() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        let code = alice.phone().code();
+        let check = |lines: &str| world.nightlatch_given(lines, &["check", "alice", "--json"]);
+
+        let accepted = check(&code).succeeds().json();
+        assert_eq!(accepted["verdict"], "accepted");
+        assert_eq!(accepted["factor"], "token");
+        assert_eq!(accepted["reason"], Value::Null);
+
+        let replayed = check(&format!("nonsense\n\n{code}\n")).is_refused().json();
+        assert_eq!(replayed["user"], "alice");
+        assert_eq!(replayed["verdict"], "refused");
+        assert_eq!(replayed["reason"], "replayed");
     });
 }
 
