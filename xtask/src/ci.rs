@@ -29,7 +29,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     if stages.run("cargo-deny, the tool", || licences::install_tool(workspace)) {
         stages.run("licences and bans", || licences::check(workspace));
     }
-    test::test(workspace, &[], &mut stages);
+    test::test(workspace, &mut stages);
     stages.run("symbols", || symbols::check(workspace));
     stages.finish()
 }

@@ -17,6 +17,7 @@ mod root;
 mod stages;
 mod symbols;
 mod test;
+mod test_programs;
 mod unsafe_code;
 mod workspace;
 
@@ -96,7 +97,7 @@ Usage: cargo xtask COMMAND
   demo [--interactive]   show the main job for real, in a private namespace: enroll, QR code, ssh, replay, sudo, backup code.
                          --interactive leaves the door open for a phone of your own
   test [FILTER…]         unit tests, then the end-to-end tests as root in private namespaces.
-                         FILTER: only the tests with one of these in their names
+                         FILTER: only the tests, and the files of tests, with one of these in their names
   ci                     everything that must pass before a push: format, clippy, licences, test, minimum Rust, documentation
   bench [--pairs N]      what a login costs, side by side with pam_google_authenticator
 
