@@ -1,16 +1,21 @@
 //! What arrived at `/dev/log`: every line that sshd, sudo, the module and the command logged in this sandbox.
+//!
+//! Whoever logs does not wait for the line to be read. So before anything is said about what is *not* in the log, a line of our
+//! own goes the same way, and when it has come, all before it have.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The log of a sandbox.
+/// The log of a sandbox, from the beginning or from some moment on.
 #[derive(Debug)]
 pub struct Log {
     kept: Arc<Kept>,
+    from: usize,
 }
 
 /// One datagram.
@@ -39,28 +44,33 @@ impl Log {
             let mut buffer = vec![0; 65536];
             while let Ok(length) = socket.recv(&mut buffer) {
                 let line = Line::parse(&String::from_utf8_lossy(&buffer[..length]));
-                sink.lines
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(line);
+                sink.lock().push(line);
                 sink.grown.notify_all();
             }
         });
-        Self { kept }
+        Self { kept, from: 0 }
     }
 
-    /// All lines so far.
+    /// The log from now on: what was logged before is not in it.
+    #[must_use]
+    pub fn from_now(&self) -> Self {
+        self.catch_up();
+        Self {
+            kept: Arc::clone(&self.kept),
+            from: self.kept.lock().len(),
+        }
+    }
+
+    /// All lines that were logged until now.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
-        self.kept
-            .lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.catch_up();
+        let lines = self.kept.lock();
+        let mine = lines[self.from..].iter();
+        mine.filter(|line| !line.is_ours()).cloned().collect()
     }
 
-    /// The lines so far that hold `part`. A line that was logged before an answer was given may arrive a moment after it:
-    /// what must be there is asked for with [`Log::says`].
+    /// The lines that were logged until now and hold `part`.
     #[must_use]
     pub fn with(&self, part: &str) -> Vec<Line> {
         self.lines()
@@ -72,13 +82,9 @@ impl Log {
     /// Asserts that a line with all of `parts` is in the log, or comes within two seconds.
     pub fn says(&self, parts: &[&str]) -> Line {
         let until = Instant::now() + Duration::from_secs(2);
-        let mut lines = self
-            .kept
-            .lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.kept.lock();
         loop {
-            let found = lines
+            let found = lines[self.from..]
                 .iter()
                 .find(|line| parts.iter().all(|part| line.text.contains(part)));
             if let Some(line) = found {
@@ -86,7 +92,10 @@ impl Log {
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let all: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
+                let all: Vec<_> = lines[self.from..]
+                    .iter()
+                    .map(|line| line.text.as_str())
+                    .collect();
                 panic!(
                     "no log line has all of {parts:?}; the log:\n{}",
                     all.join("\n")
@@ -101,14 +110,35 @@ impl Log {
         }
     }
 
-    /// Asserts that no line so far holds `part`: a secret, say.
+    /// Asserts that no line that was logged until now holds `part`: a secret, say.
     pub fn never_says(&self, part: &str) {
         let found = self.with(part);
         assert!(found.is_empty(), "the log holds {part:?}: {found:?}");
     }
+
+    /// Waits until everything that was logged before has arrived.
+    fn catch_up(&self) {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let last = format!("{OURS}{}.", NUMBER.fetch_add(1, Ordering::Relaxed));
+        UnixDatagram::unbound()
+            .and_then(|socket| socket.send_to(last.as_bytes(), "/dev/log"))
+            .expect("the log of the sandbox is served");
+        self.says(&[&last]);
+    }
+}
+
+impl Kept {
+    fn lock(&self) -> MutexGuard<'_, Vec<Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Line {
+    /// Whether nobody but the log itself said this.
+    fn is_ours(&self) -> bool {
+        self.text.starts_with(OURS)
+    }
+
     /// `<86>Nov 24 02:30:00 sshd[12]: text`
     fn parse(datagram: &str) -> Self {
         let datagram = datagram.trim_end_matches(['\0', '\n']);
@@ -127,6 +157,9 @@ impl Line {
         }
     }
 }
+
+/// How the lines begin that go through the log only to see that those before them have arrived.
+const OURS: &str = "(the log of the sandbox has come to line ";
 
 #[cfg(test)]
 mod tests {

@@ -22,13 +22,23 @@ fn the_number_of_questions_is_the_configurations() {
 fn a_broken_configuration_denies_and_the_log_says_where_it_is_broken() {
     sandboxed(|world| {
         let alice = world.user("alice").enrolled();
-        for broken in [
-            "[enrolment]\nmode = \"required\"\n",
-            "[enrollment]\nmode = \"sometimes\"\n",
-            "[login]\nprompts = \"three\"\n",
-            "[login]\nprompts = 0\n",
-            "not toml at all",
+        for (broken, said) in [
+            (
+                "[enrolment]\nmode = \"required\"\n",
+                "line 1: unknown field `enrolment`",
+            ),
+            (
+                "[enrollment]\nmode = \"sometimes\"\n",
+                "line 2: unknown variant `sometimes`",
+            ),
+            ("[login]\nprompts = \"three\"\n", "line 2: invalid type"),
+            (
+                "[login]\nprompts = 0\n",
+                "line 2: the number must be 1 to 10",
+            ),
+            ("not toml at all", "line 1: key with no value"),
         ] {
+            let log = world.log().from_now();
             world.configure_exactly(broken);
             alice
                 .tries()
@@ -37,8 +47,14 @@ fn a_broken_configuration_denies_and_the_log_says_where_it_is_broken() {
                 .gives(Code::ServiceErr)
                 .asking(0)
                 .leaves_the_host_alone();
+            let refusals = log.with("event=misconfigured");
+            let [line] = &refusals[..] else {
+                panic!("one line about {broken:?}: {refusals:#?}")
+            };
+            for part in ["/etc/nightlatch/nightlatch.toml", said] {
+                assert!(line.text.contains(part), "{broken:?}: {line:?}");
+            }
         }
-        world.log().says(&["/etc/nightlatch/nightlatch.toml"]);
     });
 }
 
@@ -60,17 +76,21 @@ fn without_a_configuration_the_defaults_hold() {
 fn an_argument_that_is_not_understood_denies() {
     sandboxed(|world| {
         let alice = world.user("alice").enrolled();
-        for arguments in [
-            "nullok",
-            "skip=always",
-            "skip",
-            "config=",
-            "config=/etc/nightlatch/absent.toml",
-            "debug=yes",
-            "echo=1",
-            "panic",
+        for (argument, said) in [
+            ("nullok", "`nullok`"),
+            ("skip=always", "`skip=` takes"),
+            ("skip", "`skip=` takes"),
+            ("config=", "`config=` takes"),
+            (
+                "config=/etc/nightlatch/absent.toml",
+                "/etc/nightlatch/absent.toml",
+            ),
+            ("debug=yes", "`debug=yes`"),
+            ("echo=1", "`echo=1`"),
+            ("panic", "`panic`"),
         ] {
-            world.stack("strange", Stack::CodeOnly(arguments));
+            let log = world.log().from_now();
+            world.stack("strange", Stack::CodeOnly(argument));
             alice
                 .tries()
                 .service("strange")
@@ -79,8 +99,12 @@ fn an_argument_that_is_not_understood_denies() {
                 .gives(Code::ServiceErr)
                 .asking(0)
                 .leaves_the_host_alone();
+            let refusals = log.with("event=misconfigured");
+            let [line] = &refusals[..] else {
+                panic!("one line about {argument:?}: {refusals:#?}")
+            };
+            assert!(line.text.contains(said), "{argument:?}: {line:?}");
         }
-        world.log().says(&["nullok"]);
     });
 }
 
@@ -102,6 +126,16 @@ fn arguments_change_the_question_the_echo_and_the_configuration() {
             assert_eq!(prompt.style, Style::EchoOn);
             assert!(prompt.text.ends_with("Your code, please: "), "{prompt:?}");
         }
+        world.log().says(&[
+            "event=began",
+            "user=\"alice\"",
+            "service=\"chatty\"",
+            "place=elsewhere",
+            "config=\"/etc/nightlatch/other.toml\"",
+        ]);
+        // Who does not ask for it does not get it.
+        alice.tries().always_answers(&wrong).run().asking(3);
+        assert_eq!(world.log().with("event=began").len(), 1);
         world.log().never_says(&wrong);
         world.log().never_says(alice.phone().secret());
     });

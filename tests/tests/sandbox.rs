@@ -36,6 +36,21 @@ fn what_is_logged_is_seen() {
 }
 
 #[test]
+fn what_was_logged_last_is_seen_before_it_is_said_that_nothing_was() {
+    sandboxed(|world| {
+        let lines = (0..2000).map(|n| format!("line {n}\n")).collect::<String>();
+        fs::write("/run/lines", lines).unwrap();
+        let log = world.log().from_now();
+        let mut logger = Terminal::run("logger", &["-t", "porter", "-f", "/run/lines"]);
+        assert!(logger.ended().success());
+        assert_eq!(log.with("porter: line").len(), 2000);
+        let later = log.from_now();
+        assert_eq!(later.lines(), []);
+        later.never_says("porter");
+    });
+}
+
+#[test]
 fn a_password_alone_lets_in_where_no_code_is_asked_for() {
     sandboxed(|world| {
         let alice = world.user("alice");
