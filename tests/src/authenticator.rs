@@ -88,15 +88,6 @@ impl Phone {
         self.code_of_step(step)
     }
 
-    /// The code that the phone shows now, after waiting for the next one to come if this one was given before.
-    #[must_use]
-    pub fn shown_code(&self) -> String {
-        let step = self.step_now().max(self.given.get() + 1);
-        self.wait_for_step(step, "the next code");
-        self.given.set(step);
-        self.code_of_step(step)
-    }
-
     /// The code of the step that is `away` steps from now, whether it was given or not.
     #[must_use]
     pub fn code_at(&self, away: i64) -> String {

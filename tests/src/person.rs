@@ -1,6 +1,7 @@
 //! A person of the sandbox: an account, a password, and, once enrolled, a phone and backup codes.
 
 use crate::authenticator::Phone;
+use crate::outcome::Code;
 use crate::ssh::Ssh;
 use crate::tries::Tries;
 use crate::world::{World, system};
@@ -97,6 +98,24 @@ impl<'w> Person<'w> {
     /// Log-ins through libpam alone.
     pub fn tries(&self) -> Tries {
         self.world.tries_of(&self.name)
+    }
+
+    /// Asserts that this answer opens the door at the first question, through libpam alone, and leaves the host as it was.
+    pub fn gets_in_with(&self, answer: impl AsRef<[u8]>) {
+        let outcome = self.tries().answers([answer]).run();
+        outcome
+            .gives(Code::Success)
+            .asking(1)
+            .leaves_the_host_alone();
+    }
+
+    /// Asserts that this answer, given to all three questions, opens nothing and leaves the host as it was.
+    pub fn is_kept_out_with(&self, answer: impl AsRef<[u8]>) {
+        let outcome = self.tries().always_answers(answer).run();
+        outcome
+            .gives(Code::AuthErr)
+            .asking(3)
+            .leaves_the_host_alone();
     }
 
     /// Begins a login by `ssh`; sshd runs from then on. The password is given at once.

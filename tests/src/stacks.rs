@@ -62,7 +62,7 @@ pub(crate) fn write_for_host(service: &str, stack: Stack<'_>) {
     fs::write(PathBuf::from("/etc/pam.d").join(service), stack.text()).expect("/etc is ours");
 }
 
-/// Puts the module where the README tells an administrator to: behind the lines that Debian's file includes.
+/// Puts the module behind the lines that Debian's file includes for `auth` and `account`.
 pub(crate) fn add_to_debians(service: &str) {
     let path = PathBuf::from("/etc/pam.d").join(service);
     let stock =

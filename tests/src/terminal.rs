@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::pty::{Winsize, openpty};
-use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
+use nix::sys::termios::{Termios, tcgetattr};
 
 use crate::screen::Screen;
 
@@ -182,12 +182,6 @@ impl Terminal {
     #[must_use]
     pub fn screen(&self) -> Screen {
         Screen::showing(&self.bytes(), self.size)
-    }
-
-    /// Whether the terminal shows what is typed.
-    #[must_use]
-    pub fn echoes(&self) -> bool {
-        self.settings_now().local_flags.contains(LocalFlags::ECHO)
     }
 
     /// Asserts that the program left the terminal as it found it.

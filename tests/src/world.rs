@@ -84,7 +84,7 @@ impl World {
         stacks::write_for_host(service, stack);
     }
 
-    /// Adds the module to Debian's own `/etc/pam.d/SERVICE` as the README says.
+    /// Adds the module to Debian's own `/etc/pam.d/SERVICE`, behind what it includes for `auth` and `account`.
     pub fn add_to_debians_stack(&self, service: &str) {
         stacks::add_to_debians(service);
     }

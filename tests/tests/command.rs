@@ -15,11 +15,7 @@ fn an_enrollment_is_not_replaced_unless_that_is_asked_for() {
             .nightlatch(&["enroll", "alice", "--yes", "--json"])
             .is_refused();
         assert!(refused.stderr.contains("--replace"), "{refused:#?}");
-        alice
-            .tries()
-            .answers([alice.phone().code()])
-            .run()
-            .gives(Code::Success);
+        alice.gets_in_with(alice.phone().code());
 
         let old_code = alice.phone().code_at(1);
         let old_backup = alice.backup_codes()[0].clone();
@@ -28,7 +24,7 @@ fn an_enrollment_is_not_replaced_unless_that_is_asked_for() {
             alice.tries().answers([old]).run().gives(Code::ConvErr);
         }
         for new in [&alice.phone().code(), &alice.backup_codes()[0]] {
-            alice.tries().answers([new]).run().gives(Code::Success);
+            alice.gets_in_with(new);
         }
     });
 }
@@ -54,11 +50,7 @@ fn a_replacement_that_cannot_be_written_keeps_the_old_enrollment() {
             );
             let _ = run.is_refused();
         }
-        alice
-            .tries()
-            .answers([alice.phone().code()])
-            .run()
-            .gives(Code::Success);
+        alice.gets_in_with(alice.phone().code());
     });
 }
 
@@ -109,11 +101,7 @@ fn every_shape_of_token_can_be_enrolled_and_opens() {
             assert_eq!(shape.algorithm.to_string(), algorithm);
             assert_eq!(shape.digits.to_string(), digits);
             assert_eq!(shape.period.to_string(), period);
-            alice
-                .tries()
-                .answers([alice.phone().code()])
-                .run()
-                .gives(Code::Success);
+            alice.gets_in_with(alice.phone().code());
         }
     });
 }
@@ -122,11 +110,7 @@ fn every_shape_of_token_can_be_enrolled_and_opens() {
 fn status_and_list_tell_what_is_there_and_no_secret() {
     sandboxed(|world| {
         let alice = world.user("alice").enrolled();
-        alice
-            .tries()
-            .answers([&alice.backup_codes()[0]])
-            .run()
-            .gives(Code::Success);
+        alice.gets_in_with(&alice.backup_codes()[0]);
         for arguments in [
             &["status", "alice"][..],
             &["status", "alice", "--json"],
@@ -158,12 +142,8 @@ fn new_backup_codes_end_the_old_ones() {
             .answers([&alice.backup_codes()[0]])
             .run()
             .gives(Code::ConvErr);
-        alice.tries().answers([new]).run().gives(Code::Success);
-        alice
-            .tries()
-            .answers([alice.phone().code()])
-            .run()
-            .gives(Code::Success);
+        alice.gets_in_with(new);
+        alice.gets_in_with(alice.phone().code());
     });
 }
 
@@ -173,12 +153,7 @@ fn whoever_is_removed_stays_outside() {
         let alice = world.user("alice").enrolled();
         let code = alice.phone().code();
         let _ = world.nightlatch(&["remove", "alice", "--yes"]).succeeds();
-        alice
-            .tries()
-            .always_answers(code)
-            .run()
-            .gives(Code::AuthErr)
-            .asking(3);
+        alice.is_kept_out_with(code);
         world
             .log()
             .says(&["event=enrollment-removed", "user=\"alice\""]);
@@ -195,7 +170,7 @@ fn unlock_opens_a_lock() {
         alice.tries().answers(&wrong).run().gives(Code::ConvErr);
         alice.tries().answers([&code]).run().gives(Code::ConvErr);
         let _ = world.nightlatch(&["unlock", "alice"]).succeeds();
-        alice.tries().answers([&code]).run().gives(Code::Success);
+        alice.gets_in_with(&code);
         world.log().says(&["event=unlocked", "user=\"alice\""]);
     });
 }

@@ -29,7 +29,7 @@ fn a_code_in_groups_is_the_same_code() {
         let alice = world.user("alice").enrolled();
         let code = alice.phone().code();
         let grouped = format!(" {} - {} ", &code[..3], &code[3..]);
-        alice.tries().answers([grouped]).run().gives(Code::Success);
+        alice.gets_in_with(grouped);
     });
 }
 
@@ -87,12 +87,7 @@ fn a_lock_keeps_a_right_code_out_until_it_ends() {
             .answers(phone.wrong_codes(2))
             .run()
             .gives(Code::ConvErr);
-        alice
-            .tries()
-            .always_answers(phone.code_at(0))
-            .run()
-            .gives(Code::AuthErr)
-            .asking(3);
+        alice.is_kept_out_with(phone.code_at(0));
         // 30 s for the first failure that is not free; a minute later it has ended.
         alice
             .tries()
@@ -110,13 +105,8 @@ fn a_backup_code_opens_once_however_it_is_written() {
         let [first, second, ..] = alice.backup_codes() else {
             panic!("backup codes are made")
         };
-        alice.tries().answers([first]).run().gives(Code::Success);
-        alice
-            .tries()
-            .always_answers(first)
-            .run()
-            .gives(Code::AuthErr)
-            .asking(3);
+        alice.gets_in_with(first);
+        alice.is_kept_out_with(first);
         let other_hand: String = second
             .chars()
             .filter(|c| *c != '-')
@@ -128,11 +118,7 @@ fn a_backup_code_opens_once_however_it_is_written() {
                 }
             })
             .collect();
-        alice
-            .tries()
-            .answers([other_hand])
-            .run()
-            .gives(Code::Success);
+        alice.gets_in_with(other_hand);
         world.log().never_says(first);
     });
 }
@@ -212,11 +198,7 @@ fn a_lock_that_somebody_sits_on_is_waited_for_and_then_unavailable() {
         let waited = outcome.only().last_wait.as_millis();
         assert!((4900..7000).contains(&waited), "{waited} ms");
         held.unlock().unwrap();
-        alice
-            .tries()
-            .answers([alice.phone().code()])
-            .run()
-            .gives(Code::Success);
+        alice.gets_in_with(alice.phone().code());
     });
 }
 

@@ -30,7 +30,7 @@ fn enrolling_shows_a_qr_code_that_a_camera_reads_on_dark_and_on_light() {
         assert_eq!(codes.len(), 10, "{}", enrolling.transcript());
         enrolling.terminal().is_left_sane();
         for answer in [phone.code(), codes[0].clone(), codes[9].clone()] {
-            alice.tries().answers([answer]).run().gives(Code::Success);
+            alice.gets_in_with(answer);
         }
         world
             .log()
@@ -50,11 +50,7 @@ fn the_code_that_proved_the_phone_opens_no_door() {
             .run()
             .gives(Code::ConvErr)
             .asking(2);
-        alice
-            .tries()
-            .answers([phone.code()])
-            .run()
-            .gives(Code::Success);
+        alice.gets_in_with(phone.code());
     });
 }
 
@@ -105,11 +101,7 @@ fn a_replacement_that_is_broken_off_keeps_the_old_enrollment() {
         let alice = world.user("alice").enrolled();
         let mut enrolling = Enrolling::begin(world, "alice", &["--replace"]);
         enrolling.ends_after("\x03");
-        alice
-            .tries()
-            .answers([alice.phone().code()])
-            .run()
-            .gives(Code::Success);
+        alice.gets_in_with(alice.phone().code());
     });
 }
 

@@ -15,12 +15,7 @@ fn an_answer_that_is_longer_than_allowed_is_refused_though_a_code_is_in_it() {
     sandboxed(|world| {
         let alice = world.user("alice").enrolled();
         let code = alice.phone().code();
-        alice
-            .tries()
-            .always_answers(format!("{code}{}", " ".repeat(129 - code.len())))
-            .run()
-            .gives(Code::AuthErr)
-            .asking(3);
+        alice.is_kept_out_with(format!("{code}{}", " ".repeat(129 - code.len())));
         alice
             .tries()
             .answers([format!("{code}{}", " ".repeat(128 - code.len()))])
@@ -36,13 +31,7 @@ fn control_characters_are_no_part_of_a_code() {
         let code = alice.phone().code();
         for character in ["\x01", "\x08", "\t", "\r", "\n", "\x1b[A", "\x7f"] {
             for answer in [format!("{code}{character}"), format!("{character}{code}")] {
-                alice
-                    .tries()
-                    .always_answers(&answer)
-                    .run()
-                    .gives(Code::AuthErr)
-                    .asking(3)
-                    .leaves_the_host_alone();
+                alice.is_kept_out_with(&answer);
             }
         }
     });
@@ -53,12 +42,7 @@ fn what_follows_a_nul_is_not_read() {
     sandboxed(|world| {
         let alice = world.user("alice").enrolled();
         // An answer of PAM ends at its first NUL: an empty one, and a code with garbage behind it that is never seen.
-        alice
-            .tries()
-            .always_answers(format!("\0{}", alice.phone().code_at(0)))
-            .run()
-            .gives(Code::AuthErr)
-            .asking(3);
+        alice.is_kept_out_with(format!("\0{}", alice.phone().code_at(0)));
         alice
             .tries()
             .answers([format!("{}\0garbage", alice.phone().code())])
@@ -91,12 +75,7 @@ fn digits_of_other_scripts_are_no_code() {
             .chars()
             .map(|digit| char::from_u32(u32::from(digit) - 0x30 + 0xff10).unwrap())
             .collect();
-        alice
-            .tries()
-            .always_answers(&wide)
-            .run()
-            .gives(Code::AuthErr)
-            .asking(3);
+        alice.is_kept_out_with(&wide);
     });
 }
 
@@ -112,19 +91,9 @@ fn what_has_no_codes_shape_costs_no_try() {
             "12345",
             "123456789",
         ] {
-            alice
-                .tries()
-                .always_answers(answer)
-                .run()
-                .gives(Code::AuthErr)
-                .asking(3);
+            alice.is_kept_out_with(answer);
         }
-        alice
-            .tries()
-            .answers([alice.phone().code()])
-            .run()
-            .gives(Code::Success)
-            .asking(1);
+        alice.gets_in_with(alice.phone().code());
     });
 }
 

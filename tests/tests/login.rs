@@ -28,7 +28,7 @@ fn password_and_code_let_in_and_the_code_opens_no_second_door() {
 }
 
 #[test]
-fn it_works_in_debians_own_files_as_the_readme_says() {
+fn it_works_behind_what_debians_own_file_includes() {
     sandboxed(|world| {
         world.add_to_debians_stack("sshd");
         let alice = world.user("alice").enrolled();

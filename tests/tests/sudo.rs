@@ -24,7 +24,7 @@ fn sudo_takes_the_next_code_and_no_code_twice() {
 }
 
 #[test]
-fn it_works_in_debians_own_files_as_the_readme_says() {
+fn it_works_behind_what_debians_own_file_includes() {
     sandboxed(|world| {
         world.host_stack("sshd", Stack::PasswordAndCode);
         world.add_to_debians_stack("sudo");
