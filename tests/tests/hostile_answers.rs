@@ -1,6 +1,6 @@
 //! Answers that nobody would give, and names that nobody has: refused like any other, and the host program lives.
 
-use nightlatch_tests::{Code, World, sandboxed};
+use nightlatch_tests::{Code, Stack, World, sandboxed};
 
 #[test]
 fn an_answer_of_a_mebibyte_is_refused() {
@@ -145,17 +145,27 @@ fn a_name_of_any_kind_is_only_an_unknown_one() {
 }
 
 #[test]
-fn a_host_name_of_any_kind_changes_nothing() {
+fn a_host_of_any_kind_is_an_address_or_elsewhere_and_nothing_more() {
     sandboxed(|world| {
+        world.configure(
+            "[login]\nrhost_from = [\"door\"]\nrefusal_floor = \"0s\"\nfail_delay = \"0s\"\n",
+        );
+        world.stack("door", Stack::CodeOnly("debug"));
         let mut alice = world.user("alice").enrolled();
-        for host in [
-            "",
-            "UNKNOWN",
-            "::ffff:192.0.2.1",
-            "1.2.3.4.5",
-            "%n%n",
-            &"h".repeat(1000),
+        for (host, place) in [
+            ("", "elsewhere"),
+            ("UNKNOWN", "elsewhere"),
+            ("192.0.2.1", "address:192.0.2.1"),
+            ("::ffff:192.0.2.1", "address:192.0.2.1"),
+            ("2001:db8:1:2:3:4:5:6", "address:2001:db8:1:2::/64"),
+            ("fe80::1%eth0", "elsewhere"),
+            ("1.2.3.4.5", "elsewhere"),
+            ("192.0.2.1\n", "elsewhere"),
+            ("\u{661}92.0.2.1", "elsewhere"),
+            ("%n%n", "elsewhere"),
+            (&"h".repeat(1000), "elsewhere"),
         ] {
+            let log = world.log().from_now();
             alice.enroll_again();
             alice
                 .tries()
@@ -165,6 +175,7 @@ fn a_host_name_of_any_kind_changes_nothing() {
                 .gives(Code::Success)
                 .asking(1)
                 .leaves_the_host_alone();
+            log.says(&["event=began", &format!("place={place} ")]);
         }
     });
 }
