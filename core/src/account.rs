@@ -140,17 +140,18 @@ pub enum AccountError {
 fn encode(name: &str) -> String {
     let encoded = utf8_percent_encode(name, ENCODED).to_string();
     // A dot inside a name is common (first.last) and harmless; at either end it would make `.`, `..` or a hidden directory.
-    let ends = |dot: bool| if dot { "%2E" } else { "" };
     let inner = encoded.trim_start_matches('.');
     let leading = encoded.len() - inner.len();
     let middle = inner.trim_end_matches('.');
     let trailing = inner.len() - middle.len();
-    let mut out = ends(true).repeat(leading);
+    let mut out = DOT.repeat(leading);
     out.push_str(middle);
-    out.push_str(&ends(true).repeat(trailing));
+    out.push_str(&DOT.repeat(trailing));
     out
 }
 
+/// A dot, percent-encoded.
+const DOT: &str = "%2E";
 const LONGEST_DIRECTORY_NAME: usize = 255;
 
 /// Everything but `[a-z0-9_-]` and the dot. Capitals are encoded too, so that no two names fold into one.

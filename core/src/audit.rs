@@ -16,7 +16,6 @@ pub trait Audit {
 
 /// Something that an administrator may want to know.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum Event<'a> {
     /// A second factor opened the door.
     Accepted(Origin<'a>, &'a Accepted),

@@ -6,10 +6,10 @@
 use std::fmt;
 
 use argon2::{Algorithm, Argon2, Params, Version};
-use data_encoding::HEXLOWER;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::hex;
 use crate::id::Id;
 use crate::random::{self, RandomError};
 
@@ -146,18 +146,13 @@ impl Salt {
     /// Reads what [`Display`](fmt::Display) writes, and nothing else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        HEXLOWER
-            .decode(text.as_bytes())
-            .ok()?
-            .try_into()
-            .map(Self)
-            .ok()
+        hex::decode(text).map(Self)
     }
 }
 
 impl fmt::Display for Salt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&HEXLOWER.encode(&self.0))
+        f.write_str(&hex::encode(&self.0))
     }
 }
 
@@ -172,18 +167,13 @@ impl Digest {
     /// Reads what [`to_hex`](Self::to_hex) writes, and nothing else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        HEXLOWER
-            .decode(text.as_bytes())
-            .ok()?
-            .try_into()
-            .map(Self)
-            .ok()
+        hex::decode(text).map(Self)
     }
 
     /// The digest as it is kept.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        HEXLOWER.encode(&self.0)
+        hex::encode(&self.0)
     }
 }
 

@@ -162,9 +162,9 @@ pub enum Fault {
         "a code was used that lies in the future: set the clock right, then run: nightlatch unlock USER --clock"
     )]
     Clock,
-    /// The store, the lock, the clock or the memory for Argon2id.
+    /// The store, the lock, the clock, the name service or memory could not be used: what, where, and the mend.
     #[error("{0}")]
-    Store(String),
+    Unusable(String),
 }
 
 /// Decides about one try.
@@ -234,7 +234,7 @@ pub fn fault(enrollment: &Enrollment, state: &State, rules: &Rules, now: Time) -
         return Some(Fault::StateLost);
     }
     for token in &enrollment.tokens {
-        let Some(known) = known(state, token) else {
+        let Some(known) = state.token(token.id) else {
             return Some(Fault::StateLost);
         };
         let latest = token.step_at(now).plus(rules.resync_window);
@@ -263,12 +263,7 @@ fn settle(
         return Err(fault);
     }
     let mut state = record.state.clone();
-    // What belongs to an enrollment or a set that was replaced means nothing any more.
-    let set = enrollment.backup_codes.as_ref().map(|set| set.id);
-    state
-        .tokens
-        .retain(|known| enrollment.tokens.iter().any(|token| token.id == known.id));
-    state.spent.retain(|spent| Some(spent.set) == set);
+    state.keep_only(Some(enrollment));
     let mut must_write = state.settle_places(now);
     let doubtful = state.integrity != Integrity::Whole;
     if doubtful {
@@ -368,7 +363,7 @@ fn find_backup_code(set: Option<&BackupCodes>, state: &State, digest: &Digest) -
     else {
         return Finding::Miss;
     };
-    let spent = state.spent.iter().find(|spent| spent.set == set.id);
+    let spent = state.spent_of(set.id);
     if spent.is_some_and(|spent| spent.holds(number)) {
         return Finding::Used(Refusal::Replayed { next_in: None });
     }
@@ -395,12 +390,8 @@ fn refuse_after_the_same_work(attempt: &Try<'_>, refusal: Refusal) -> Decision {
     }
 }
 
-fn known<'s>(state: &'s State, token: &Token) -> Option<&'s TokenState> {
-    state.tokens.iter().find(|known| known.id == token.id)
-}
-
 fn last_step(state: &State, token: &Token) -> Option<Step> {
-    known(state, token).and_then(|known| known.last_step)
+    state.token(token.id).and_then(|known| known.last_step)
 }
 
 /// What an answer is hashed with where there is no set.

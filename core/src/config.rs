@@ -3,21 +3,24 @@
 //! Unknown keys, wrong types and values out of range are errors that say file, line and what is allowed there. An error
 //! denies: a rule that could not be read must not be taken for one that is not there.
 
+mod sections;
 mod values;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use values::{Issuer, Lock, NotNegative, ServiceName, Steps};
+pub use sections::{
+    BackupCodesConfig, EnrollmentConfig, LoginConfig, Mode, StoreConfig, ThrottleConfig,
+    TokenConfig,
+};
+pub use values::{Issuer, Lock, NotNegative, Number, ServiceName};
 
-use crate::backup_codes::Count;
 use crate::check::Rules;
+use crate::lines::line_at;
 use crate::place::Place;
 use crate::safe_file::{self, SafeFileError};
 use crate::throttle::Throttle;
-use crate::token::{Algorithm, Digits, Period};
 
 /// Where the configuration is, unless the module is told otherwise by `config=` or the command by `--config`.
 pub const DEFAULT_PATH: &str = "/etc/nightlatch/nightlatch.toml";
@@ -38,158 +41,6 @@ pub struct Config {
     pub backup_codes: BackupCodesConfig,
     /// Where records are kept.
     pub store: StoreConfig,
-}
-
-/// `[enrollment]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EnrollmentConfig {
-    /// What becomes of people who are not enrolled.
-    pub mode: Mode,
-}
-
-/// What becomes of people who are not enrolled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// They stay outside.
-    #[default]
-    Required,
-    /// They are not asked for a code.
-    Optional,
-}
-
-/// `[token]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TokenConfig {
-    /// The name that authenticators show; the host's name where there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub issuer: Option<Issuer>,
-    /// How many digits the codes of new tokens have.
-    pub digits: Digits,
-    /// How long a step of new tokens lasts, in seconds.
-    pub period: Period,
-    /// The hash of new tokens.
-    pub algorithm: Algorithm,
-    /// How many steps before and after the current one are accepted.
-    pub window: Steps<0, 10>,
-    /// How many steps ahead a used code may lie before the clock is held to be wrong.
-    pub resync_window: Steps<10, 100>,
-}
-
-impl Default for TokenConfig {
-    fn default() -> Self {
-        Self {
-            issuer: None,
-            digits: Digits::SIX,
-            period: Period::THIRTY,
-            algorithm: Algorithm::Sha1,
-            window: Steps::of::<1>(),
-            resync_window: Steps::of::<20>(),
-        }
-    }
-}
-
-/// `[login]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LoginConfig {
-    /// How often the question is put in one conversation.
-    pub prompts: Steps<1, 10>,
-    /// How soon after an answer a refusal may come: long enough to hide what was done for it.
-    pub refusal_floor: NotNegative<5>,
-    /// How long the application is asked to wait after a failed login (`pam_fail_delay`).
-    pub fail_delay: NotNegative<60>,
-    /// The services whose remote address is believed.
-    pub rhost_from: Vec<ServiceName>,
-    /// The services whose callers are on this host.
-    pub local: Vec<ServiceName>,
-    /// Whether everybody is told why an answer was refused, rather than those only who proved a code.
-    pub explain: bool,
-}
-
-impl Default for LoginConfig {
-    fn default() -> Self {
-        let services =
-            |names: &[&'static str]| names.iter().map(|name| ServiceName::known(name)).collect();
-        Self {
-            prompts: Steps::of::<3>(),
-            refusal_floor: NotNegative::of(Duration::from_millis(50)),
-            fail_delay: NotNegative::of(Duration::from_secs(2)),
-            rhost_from: services(&["sshd"]),
-            local: services(&[
-                "sudo",
-                "sudo-i",
-                "su",
-                "su-l",
-                "doas",
-                "polkit-1",
-                "login",
-                "gdm-password",
-                "lightdm",
-                "sddm",
-            ]),
-            explain: false,
-        }
-    }
-}
-
-/// `[throttle]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ThrottleConfig {
-    /// How many wrong answers in a row cost nothing.
-    pub free_failures: Steps<0, 20>,
-    /// The first lock.
-    pub first_lock: Lock,
-    /// The longest lock.
-    pub longest_lock: Lock,
-    /// How many wrong answers in a row, from everywhere, disable a person's tokens (NIST SP 800-63B-4, 3.2.2: at most 100).
-    pub hard_limit: Steps<10, 100>,
-}
-
-impl Default for ThrottleConfig {
-    fn default() -> Self {
-        Self {
-            free_failures: Steps::of::<5>(),
-            first_lock: Lock::of(Duration::from_secs(30)),
-            longest_lock: Lock::of(Duration::from_secs(15 * 60)),
-            hard_limit: Steps::of::<100>(),
-        }
-    }
-}
-
-/// `[backup_codes]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BackupCodesConfig {
-    /// How many codes a new set has.
-    pub count: Count,
-}
-
-impl Default for BackupCodesConfig {
-    fn default() -> Self {
-        Self {
-            count: Count::DEFAULT,
-        }
-    }
-}
-
-/// `[store]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct StoreConfig {
-    /// The directory, an absolute path.
-    pub dir: PathBuf,
-}
-
-impl Default for StoreConfig {
-    fn default() -> Self {
-        Self {
-            dir: "/var/lib/nightlatch".into(),
-        }
-    }
 }
 
 impl Config {
@@ -221,16 +72,18 @@ impl Config {
         };
         let config: Self = toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
-            wrong(line_of(text, start), error.message().to_owned())
+            wrong(line_at(text, start), error.message().to_owned())
         })?;
-        let problem = config.contradiction();
-        problem.map_or(Ok(config), |(key, problem)| {
-            let start = text
-                .lines()
-                .position(|line| line.trim_start().starts_with(key))
-                .map_or(0, |line| line + 1);
-            Err(wrong(start, problem))
-        })
+        match config.contradiction() {
+            None => Ok(config),
+            Some((keys, problem)) => {
+                let line = keys.iter().find_map(|key| {
+                    text.lines()
+                        .position(|line| line.trim_start().starts_with(key))
+                });
+                Err(wrong(line.map_or(1, |line| line + 1), problem.to_owned()))
+            }
+        }
     }
 
     /// The configuration as a file, every key written.
@@ -244,13 +97,13 @@ impl Config {
     #[must_use]
     pub fn rules(&self) -> Rules {
         Rules {
-            window: self.token.window.get(),
-            resync_window: self.token.resync_window.get(),
+            window: self.token.window.get().into(),
+            resync_window: self.token.resync_window.get().into(),
             throttle: Throttle {
-                free_failures: self.throttle.free_failures.get_u32(),
+                free_failures: self.throttle.free_failures.get(),
                 first_lock: self.throttle.first_lock.seconds(),
                 longest_lock: self.throttle.longest_lock.seconds(),
-                hard_limit: self.throttle.hard_limit.get_u32(),
+                hard_limit: self.throttle.hard_limit.get(),
             },
         }
     }
@@ -268,18 +121,25 @@ impl Config {
         }
     }
 
-    /// Values that are each in range but do not go together: the key to mend, and how.
-    fn contradiction(&self) -> Option<(&'static str, String)> {
+    /// Values that are each in range but do not go together: the keys to mend, one of which is in the file, and how.
+    fn contradiction(&self) -> Option<(&'static [&'static str], &'static str)> {
         if self.throttle.longest_lock < self.throttle.first_lock {
             return Some((
-                "longest_lock",
-                "longest_lock must not be shorter than first_lock".to_owned(),
+                &["longest_lock", "first_lock"],
+                "longest_lock must not be shorter than first_lock",
+            ));
+        }
+        let throttle = self.rules().throttle;
+        if throttle.free_failures >= throttle.share_of_one_known_place() {
+            return Some((
+                &["hard_limit", "free_failures"],
+                "free_failures must be smaller than a fifth of hard_limit, which is what one place may fail",
             ));
         }
         if !self.store.dir.is_absolute() {
             return Some((
-                "dir",
-                "dir must be an absolute path, such as /var/lib/nightlatch".to_owned(),
+                &["dir"],
+                "dir must be an absolute path, such as /var/lib/nightlatch",
             ));
         }
         None
@@ -310,17 +170,10 @@ pub enum ConfigError {
     },
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
-    1 + text
-        .bytes()
-        .take(offset)
-        .filter(|&byte| byte == b'\n')
-        .count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn parse(text: &str) -> Result<Config, String> {
         Config::parse(text, Path::new("/etc/x.toml")).map_err(|error| error.to_string())
@@ -436,11 +289,11 @@ mod tests {
             ),
             (
                 "[throttle]\nfirst_lock = \"0s\"",
-                "/etc/x.toml, line 2: a lock lasts 1s to 1d",
+                "/etc/x.toml, line 2: a lock lasts 1s to 24h",
             ),
             (
                 "[throttle]\nfirst_lock = \"1h\"",
-                "/etc/x.toml, line 0: longest_lock must not be shorter",
+                "/etc/x.toml, line 2: longest_lock must not be shorter",
             ),
             (
                 "[throttle]\nfirst_lock = \"1h\"\nlongest_lock = \"30min\"",
@@ -449,6 +302,14 @@ mod tests {
             (
                 "[throttle]\nhard_limit = 101",
                 "/etc/x.toml, line 2: the number must be 10 to 100",
+            ),
+            (
+                "[throttle]\nhard_limit = 25",
+                "/etc/x.toml, line 2: free_failures must be smaller than a fifth of hard_limit",
+            ),
+            (
+                "[throttle]\nfree_failures = 20",
+                "/etc/x.toml, line 2: free_failures must be smaller than a fifth of hard_limit",
             ),
             (
                 "[enrollment]\nmode = \"maybe\"",

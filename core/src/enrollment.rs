@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::account::UserName;
 use crate::backup_codes::{BackupCodes, Cost, Count, Digest, Salt};
 use crate::id::Id;
+use crate::lines::line_at;
 use crate::time::Time;
 use crate::token::{Algorithm, Digits, Kind, Label, Period, Secret, Token};
 
@@ -216,13 +217,7 @@ impl BackupCodesTable {
 
 /// Where the mistake is, without the line itself: it may hold a secret.
 fn describe(text: &str, error: &toml::de::Error) -> String {
-    let line = error.span().map_or(0, |span| {
-        text.bytes()
-            .take(span.start)
-            .filter(|&byte| byte == b'\n')
-            .count()
-            + 1
-    });
+    let line = error.span().map_or(0, |span| line_at(text, span.start));
     match error.message() {
         // These name the key, which is no secret; other messages may quote a value.
         message if message.starts_with("unknown field") || message.starts_with("missing field") => {

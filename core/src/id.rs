@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use data_encoding::HEXLOWER;
-
+use crate::hex;
 use crate::random::{self, RandomError};
 
 /// 128 random bits, written as 32 hexadecimal digits in lower case.
@@ -24,14 +23,13 @@ impl Id {
 
     /// Reads what [`Display`](fmt::Display) writes, and nothing else.
     pub fn parse(text: &str) -> Result<Self, BadId> {
-        let bytes = HEXLOWER.decode(text.as_bytes()).map_err(|_| BadId)?;
-        bytes.try_into().map(Self).map_err(|_| BadId)
+        hex::decode(text).map(Self).ok_or(BadId)
     }
 }
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&HEXLOWER.encode(&self.0))
+        f.write_str(&hex::encode(&self.0))
     }
 }
 

@@ -12,7 +12,9 @@ pub mod backup_codes;
 pub mod check;
 pub mod config;
 pub mod enrollment;
+mod hex;
 pub mod id;
+mod lines;
 pub mod login;
 pub mod messages;
 pub mod place;
@@ -26,6 +28,4 @@ pub mod token;
 pub mod transaction;
 
 #[cfg(test)]
-mod tests_alone;
-#[cfg(test)]
-mod tests_home;
+mod testing;

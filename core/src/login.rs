@@ -55,7 +55,9 @@ pub enum Subject {
 }
 
 impl Subject {
-    fn name(&self) -> &str {
+    /// The canonical name where there is one, else what was typed.
+    #[must_use]
+    pub fn name(&self) -> &str {
         match self {
             Self::Known(account) => account.name.as_str(),
             Self::Unknown(name) => name,
@@ -118,7 +120,7 @@ pub struct Login<'w> {
     mode: Mode,
     config: LoginConfig,
     longest_lock: Duration,
-    questions_left: u64,
+    questions_left: u32,
     previous: Option<Answer>,
 }
 
@@ -155,7 +157,7 @@ impl<'w> Login<'w> {
                 Ok(Record {
                     enrollment: None, ..
                 }) => Some(Verdict::Exempt),
-                Err(error) => Some(Verdict::Unavailable(Fault::Store(error.to_string()))),
+                Err(error) => Some(Verdict::Unavailable(Fault::Unusable(error.to_string()))),
             },
         }
     }
@@ -198,7 +200,7 @@ impl<'w> Login<'w> {
     fn attempt(&self, account: &Account, answer: &Answer) -> Verdict {
         let mut attempt = Attempt::new(account.uid, self.place, answer, &self.rules);
         self.run(&account.name, &mut attempt)
-            .unwrap_or_else(|error| Verdict::Unavailable(Fault::Store(error.to_string())))
+            .unwrap_or_else(|error| Verdict::Unavailable(Fault::Unusable(error.to_string())))
     }
 
     fn run(&self, who: &UserName, attempt: &mut Attempt<'_>) -> Result<Verdict, StoreError> {

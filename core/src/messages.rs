@@ -24,7 +24,7 @@ pub fn refused(refusal: &Refusal, login: &LoginConfig, longest_lock: Duration) -
         }
         Refusal::Replayed { next_in: None } => "That backup code was already used. Use another one.".to_owned(),
         Refusal::BackupCodesWait => {
-            "Backup codes are suspended since the system was restored. Use your token, or ask your administrator."
+            "Backup codes wait for your administrator since the system was restored. Use your token, or ask."
                 .to_owned()
         }
         _ if !login.explain => {

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::str::FromStr;
 
+use crate::enrollment::Enrollment;
 use crate::id::Id;
 use crate::place::Place;
 use crate::time::Time;
@@ -123,11 +124,33 @@ pub enum Integrity {
 
 impl State {
     /// Twice what an enrollment can have.
-    pub const MOST_TOKENS: usize = 2 * crate::enrollment::Enrollment::MOST_TOKENS;
+    pub const MOST_TOKENS: usize = 2 * Enrollment::MOST_TOKENS;
     /// The set of the enrollment and the one before.
     pub const MOST_SETS: usize = 2;
     /// The known places; the one where the person got in longest ago makes room.
     pub const MOST_PLACES: usize = 16;
+
+    /// Forgets what belongs to other enrollments and sets of codes than this one.
+    pub fn keep_only(&mut self, enrollment: Option<&Enrollment>) {
+        let tokens = enrollment.map_or(&[][..], |enrollment| &enrollment.tokens);
+        let set = enrollment.and_then(|enrollment| enrollment.backup_codes.as_ref());
+        self.tokens
+            .retain(|known| tokens.iter().any(|token| token.id == known.id));
+        self.spent
+            .retain(|spent| set.is_some_and(|set| set.id == spent.set));
+    }
+
+    /// What is known of a token.
+    #[must_use]
+    pub fn token(&self, id: Id) -> Option<&TokenState> {
+        self.tokens.iter().find(|known| known.id == id)
+    }
+
+    /// What is spent of a set.
+    #[must_use]
+    pub fn spent_of(&self, set: Id) -> Option<&SpentCodes> {
+        self.spent.iter().find(|spent| spent.set == set)
+    }
 
     /// Writes the body of a slot.
     #[must_use]

@@ -99,7 +99,8 @@ impl Throttle {
     }
 
     /// What one known place may fail: half of that.
-    fn share_of_one_known_place(&self) -> u32 {
+    #[must_use]
+    pub fn share_of_one_known_place(&self) -> u32 {
         self.share_of_known_places() / 2
     }
 

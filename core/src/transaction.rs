@@ -9,7 +9,7 @@ use crate::backup_codes::BackupCodes;
 use crate::check::{self, Decision, Fault, Rules, SaltedDigest, Try, Verdict, check};
 use crate::enrollment::Enrollment;
 use crate::place::Place;
-use crate::state::{Bucket, Integrity, SpentCodes, State, TokenState};
+use crate::state::{Integrity, SpentCodes, State, TokenState};
 use crate::store::{Change, Record, Store, StoreError};
 use crate::time::{Clock, Time};
 use crate::token::{Label, Step};
@@ -90,14 +90,14 @@ impl Transaction for Attempt<'_> {
                 Ok(digest) => self.digest = Some(SaltedDigest { salt, cost, digest }),
                 Err(error) => {
                     return (
-                        Verdict::Unavailable(Fault::Store(error.to_string())),
+                        Verdict::Unavailable(Fault::Unusable(error.to_string())),
                         Change::Nothing,
                     );
                 }
             }
         }
         (
-            Verdict::Unavailable(Fault::Store("no decision was made".to_owned())),
+            Verdict::Unavailable(Fault::Unusable("no decision was made".to_owned())),
             Change::Nothing,
         )
     }
@@ -181,9 +181,7 @@ pub enum NothingThere {
     #[error("there is no token with that label")]
     NoSuchToken,
     /// There is no record of past logins to change.
-    #[error(
-        "the record of past logins cannot be read or does not belong to the enrollment; run: nightlatch unlock USER --fresh-state"
-    )]
+    #[error("{}", Fault::StateLost)]
     StateLost,
 }
 
@@ -309,7 +307,12 @@ impl Transaction for Unlock<'_> {
                 state.settle_places(now);
                 check::burn_steps(&mut state, enrollment, window, now);
             }
-            Mend::FreshState => state = fresh_state(enrollment, window, now, record.state.disabled),
+            Mend::FreshState => {
+                state = State {
+                    disabled: state.disabled,
+                    ..fresh_state(enrollment, window, now)
+                }
+            }
         }
         // A copied file's doubts end here: what a login would have burned is burned now.
         if state.integrity != Integrity::Whole {
@@ -327,23 +330,12 @@ impl Transaction for Unlock<'_> {
 /// The state, without what belonged to enrollments before the present one.
 fn belonging_to(record: &Record) -> State {
     let mut state = record.state.clone();
-    let tokens = record
-        .enrollment
-        .iter()
-        .flat_map(|enrollment| &enrollment.tokens);
-    let ids: Vec<_> = tokens.map(|token| token.id).collect();
-    let set = record
-        .enrollment
-        .as_ref()
-        .and_then(|enrollment| enrollment.backup_codes.as_ref())
-        .map(|set| set.id);
-    state.tokens.retain(|known| ids.contains(&known.id));
-    state.spent.retain(|spent| Some(spent.set) == set);
+    state.keep_only(record.enrollment.as_ref());
     state
 }
 
 /// A state that knows nothing, and so holds everything for used that may have been.
-fn fresh_state(enrollment: &Enrollment, window: u64, now: Time, disabled: bool) -> State {
+fn fresh_state(enrollment: &Enrollment, window: u64, now: Time) -> State {
     let mut state = State {
         tokens: enrollment
             .tokens
@@ -361,8 +353,6 @@ fn fresh_state(enrollment: &Enrollment, window: u64, now: Time, disabled: bool) 
                 codes: u32::MAX,
             })
             .collect(),
-        elsewhere: Bucket::default(),
-        disabled,
         ..State::default()
     };
     check::burn_steps(&mut state, enrollment, window, now);

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use nightlatch_core::check::{Fault, Rules, fault};
+use nightlatch_core::check::{Rules, fault};
 use nightlatch_core::enrollment::Enrollment;
 use nightlatch_core::messages::span;
 use nightlatch_core::place::Place;
@@ -190,11 +190,7 @@ impl Summary {
 impl TokenSummary {
     fn of(token: &Token, state: &State, now: Time) -> Self {
         let Kind::Totp { period } = token.kind;
-        let last_step = state
-            .tokens
-            .iter()
-            .find(|known| known.id == token.id)
-            .and_then(|known| known.last_step);
+        let last_step = state.token(token.id).and_then(|known| known.last_step);
         Self {
             label: token.label.as_str().to_owned(),
             kind: token.kind.as_str(),
@@ -222,7 +218,7 @@ impl TokenSummary {
 impl CodesSummary {
     fn of(enrollment: &Enrollment, state: &State) -> Option<Self> {
         let set = enrollment.backup_codes.as_ref()?;
-        let spent = state.spent.iter().find(|spent| spent.set == set.id);
+        let spent = state.spent_of(set.id);
         let of = set.digests.len();
         Some(Self {
             left: of.saturating_sub(spent.map_or(0, |spent| spent.count() as usize)),
@@ -232,7 +228,7 @@ impl CodesSummary {
     }
 
     fn describe(&self) -> String {
-        let waiting = if self.waiting { ", suspended" } else { "" };
+        let waiting = if self.waiting { ", waiting" } else { "" };
         format!("{} of {} left{waiting}", self.left, self.of)
     }
 }
@@ -296,17 +292,8 @@ fn problems(
         )),
         Some(_) => {}
     }
-    match fault(enrollment, state, rules, now) {
-        Some(Fault::StateLost) => problems.push(format!(
-            "the record of past logins cannot be read or does not belong to the enrollment; nobody gets in; run: \
-             nightlatch unlock {user} --fresh-state"
-        )),
-        Some(Fault::Clock) => problems.push(format!(
-            "a code was used that lies in the future; nobody gets in; set the clock right, then run: \
-             nightlatch unlock {user} --clock"
-        )),
-        Some(Fault::Store(text)) => problems.push(text),
-        None => {}
+    if let Some(fault) = fault(enrollment, state, rules, now) {
+        problems.push(fault.to_string().replace("USER", &user));
     }
     match state.integrity {
         Integrity::OneSlotBad => problems.push(

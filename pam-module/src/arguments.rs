@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use nightlatch_core::login::Echo;
-use pamsm::PamError;
 
 /// The arguments, parsed.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Arguments {
     /// `config=PATH`
     pub config: Option<PathBuf>,
@@ -16,19 +15,28 @@ pub struct Arguments {
     pub prompt: Option<String>,
     /// `echo`
     pub echo: Echo,
-    /// `skip=ignore|success`: what an explicit exemption returns.
-    pub skip: PamError,
+    /// `skip=ignore|success`
+    pub skip: Skip,
+}
+
+/// What an exemption returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// `PAM_IGNORE`: the rest of the stack decides.
+    Ignore,
+    /// `PAM_SUCCESS`.
+    Success,
 }
 
 impl Arguments {
     /// Reads the words of the line. libpam has taken brackets off, so that `[prompt=One-time code: ]` is one word.
-    pub fn parse(words: &[String]) -> Result<Self, String> {
+    pub fn parse(words: &[String]) -> Result<Self, BadArgument> {
         let mut arguments = Self {
             config: None,
             debug: false,
             prompt: None,
             echo: Echo::Off,
-            skip: PamError::IGNORE,
+            skip: Skip::Ignore,
         };
         for word in words {
             match word
@@ -38,10 +46,7 @@ impl Arguments {
                 ("config", Some(path)) if path.starts_with('/') => {
                     arguments.config = Some(path.into());
                 }
-                ("config", _) => return Err(
-                    "`config=` takes an absolute path, such as config=/etc/nightlatch/sudo.toml"
-                        .to_owned(),
-                ),
+                ("config", _) => return Err(BadArgument::Config),
                 ("debug", None) => arguments.debug = true,
                 ("prompt", Some(text))
                     if !text.is_empty() && !text.chars().any(char::is_control) =>
@@ -49,32 +54,45 @@ impl Arguments {
                     arguments.prompt = Some(text.to_owned());
                 }
                 ("prompt", _) => {
-                    return Err(
-                        "`prompt=` takes a text, such as [prompt=One-time code: ]".to_owned()
-                    );
+                    return Err(BadArgument::Prompt);
                 }
                 ("echo", None) => arguments.echo = Echo::On,
-                ("skip", Some("ignore")) => arguments.skip = PamError::IGNORE,
-                ("skip", Some("success")) => arguments.skip = PamError::SUCCESS,
-                ("skip", _) => return Err("`skip=` takes ignore or success".to_owned()),
+                ("skip", Some("ignore")) => arguments.skip = Skip::Ignore,
+                ("skip", Some("success")) => arguments.skip = Skip::Success,
+                ("skip", _) => return Err(BadArgument::Skip),
                 #[cfg(feature = "planted-panic")]
                 ("panic", None) => panic!("planted, with the secret 123456"),
-                _ => {
-                    return Err(format!(
-                        "unknown argument `{word}`; known are config=PATH, debug, prompt=TEXT, echo, skip=ignore|success"
-                    ));
-                }
+                _ => return Err(BadArgument::Unknown(word.clone())),
             }
         }
         Ok(arguments)
     }
 }
 
+/// A word that is not an argument.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadArgument {
+    /// A relative path would depend on where the host stands.
+    #[error("`config=` takes an absolute path, such as config=/etc/nightlatch/sudo.toml")]
+    Config,
+    /// Empty, or with control characters.
+    #[error("`prompt=` takes a text, such as [prompt=One-time code: ]")]
+    Prompt,
+    /// Another word.
+    #[error("`skip=` takes ignore or success")]
+    Skip,
+    /// Not an argument of this module.
+    #[error(
+        "unknown argument `{0}`; known are config=PATH, debug, prompt=TEXT, echo, skip=ignore|success"
+    )]
+    Unknown(String),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(line: &[&str]) -> Result<Arguments, String> {
+    fn parse(line: &[&str]) -> Result<Arguments, BadArgument> {
         Arguments::parse(&line.iter().map(|&word| word.to_owned()).collect::<Vec<_>>())
     }
 
@@ -93,7 +111,7 @@ mod tests {
             debug: true,
             prompt: Some("Code = ".to_owned()),
             echo: Echo::On,
-            skip: PamError::SUCCESS,
+            skip: Skip::Success,
         };
         assert_eq!(arguments, expected);
     }

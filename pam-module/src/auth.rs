@@ -1,4 +1,4 @@
-//! The `auth` hook: from PAM's items to a login and from its verdict to PAM's return codes (DESIGN.md, section 6).
+//! The `auth` hook: from PAM's items to a login and from its verdict to PAM's return codes (docs/pam.md).
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use nightlatch_core::store::FileStore;
 use nightlatch_core::time::SystemClock;
 use pamsm::PamError;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Skip};
 use crate::host::{ConversationFailed, HostLog, PamHost};
 use crate::shield::CallerShield;
 
@@ -28,13 +28,13 @@ pub fn authenticate(host: &dyn PamHost, words: &[String]) -> PamError {
     };
     let arguments = match Arguments::parse(words) {
         Ok(arguments) => arguments,
-        Err(problem) => return misconfigured(&problem),
+        Err(bad) => return misconfigured(&bad.to_string()),
     };
     // A process that is not root must not be the one to decide, and may not read what it would take.
     if host.effective_uid() != 0 {
         let problem =
             "the application does not run as root, so that codes cannot be checked for it";
-        return unavailable(host, &Fault::Store(problem.to_owned()));
+        return unavailable(host, "", &Fault::Unusable(problem.to_owned()));
     }
     let config = match load(&arguments) {
         Ok(config) => config,
@@ -66,16 +66,20 @@ fn request(
     let name = host
         .user()
         .map_err(|ConversationFailed| conversation_failed(host, ""))?;
+    let unknown = || Subject::Unknown(String::from_utf8_lossy(&name).into_owned());
     let subject = match str::from_utf8(&name).map(Account::look_up) {
         Ok(Ok(Some(account))) => Subject::Known(account),
         // The question does not tell these from people who exist; the refusal after it does not either.
-        Ok(Ok(None)) | Err(_) => Subject::Unknown(String::from_utf8_lossy(&name).into_owned()),
-        Ok(Err(error @ AccountError::Lookup(_))) => {
-            return Err(unavailable(host, &Fault::Store(error.to_string())));
-        }
+        Ok(Ok(None)) | Err(_) => unknown(),
         Ok(Err(error)) => {
-            unavailable(host, &Fault::Store(error.to_string()));
-            Subject::Unknown(String::from_utf8_lossy(&name).into_owned())
+            let broken = unknown();
+            let code = unavailable(host, broken.name(), &Fault::Unusable(error.to_string()));
+            // No name can be looked up: nobody learns anything from an end without a question. An account that is broken
+            // is asked like everybody, and the log has a line for what is broken and one for what came of it.
+            if matches!(error, AccountError::Lookup(_)) {
+                return Err(code);
+            }
+            broken
         }
     };
     Ok(Request {
@@ -95,10 +99,7 @@ fn converse(
     config: &Config,
     request: Request,
 ) -> PamError {
-    let name = match &request.subject {
-        Subject::Known(account) => account.name.to_string(),
-        Subject::Unknown(name) => name.clone(),
-    };
+    let name = request.subject.name().to_owned();
     let store = FileStore::new(&config.store.dir).with_shield(Box::new(CallerShield));
     let clock = SystemClock::new();
     let audit = HostLog(host);
@@ -139,20 +140,23 @@ fn converse(
     }
 }
 
-/// The table of section 6.
+/// The table of docs/pam.md.
 fn code_of(verdict: &Verdict, arguments: &Arguments) -> PamError {
     match verdict {
         Verdict::Accepted(_) => PamError::SUCCESS,
         Verdict::Refused(_) => PamError::AUTH_ERR,
         Verdict::Unavailable(_) => PamError::AUTHINFO_UNAVAIL,
-        Verdict::Exempt => arguments.skip,
+        Verdict::Exempt => match arguments.skip {
+            Skip::Ignore => PamError::IGNORE,
+            Skip::Success => PamError::SUCCESS,
+        },
     }
 }
 
-fn unavailable(host: &dyn PamHost, fault: &Fault) -> PamError {
+fn unavailable(host: &dyn PamHost, user: &str, fault: &Fault) -> PamError {
     let (service, rhost) = (host.service(), host.rhost());
     let origin = Origin {
-        user: "",
+        user,
         service: &service,
         rhost: rhost.as_deref(),
     };

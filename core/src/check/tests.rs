@@ -4,7 +4,8 @@ use super::*;
 use crate::account::UserName;
 use crate::id::Id;
 use crate::state::{Bucket, KnownPlace};
-use crate::token::{Algorithm, Digits, Kind, Period, Secret};
+use crate::testing::token::token;
+use crate::token::Secret;
 
 const NOW: Time = Time::from_unix(1_795_487_400);
 const RULES: Rules = Rules {
@@ -37,16 +38,7 @@ impl Person {
     fn with_tokens(count: u8) -> Self {
         let (set, codes) = BackupCodes::make(crate::backup_codes::Count::DEFAULT, CHEAP).unwrap();
         let tokens: Vec<Token> = (0..count)
-            .map(|index| Token {
-                id: Id::from_bytes([index; 16]),
-                label: Label::parse(&format!("token{index}")).unwrap(),
-                kind: Kind::Totp {
-                    period: Period::THIRTY,
-                },
-                secret: Secret::from_bytes(vec![index; 20].into()).unwrap(),
-                algorithm: Algorithm::Sha1,
-                digits: Digits::SIX,
-            })
+            .map(|index| token(index, &format!("token{index}")))
             .collect();
         let state = State {
             tokens: tokens
@@ -68,7 +60,6 @@ impl Person {
         let record = Record {
             enrollment: Some(enrollment),
             state,
-            removed: false,
         };
         Self {
             record,

@@ -6,11 +6,11 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A number from `MIN` to `MAX`: of steps, of prompts, of failures.
+/// A number from `MIN` to `MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Steps<const MIN: u32, const MAX: u32>(u32);
+pub struct Number<const MIN: u32, const MAX: u32>(u32);
 
-impl<const MIN: u32, const MAX: u32> Steps<MIN, MAX> {
+impl<const MIN: u32, const MAX: u32> Number<MIN, MAX> {
     /// A number that is known to be in range; one that is not does not compile.
     #[must_use]
     pub const fn of<const NUMBER: u32>() -> Self {
@@ -20,18 +20,12 @@ impl<const MIN: u32, const MAX: u32> Steps<MIN, MAX> {
 
     /// The number.
     #[must_use]
-    pub const fn get(self) -> u64 {
-        self.0 as u64
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn get_u32(self) -> u32 {
+    pub const fn get(self) -> u32 {
         self.0
     }
 }
 
-impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Steps<MIN, MAX> {
+impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Number<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = i64::deserialize(deserializer)?;
         match u32::try_from(number) {
@@ -43,7 +37,7 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Steps<MIN, MAX> {
     }
 }
 
-impl<const MIN: u32, const MAX: u32> Serialize for Steps<MIN, MAX> {
+impl<const MIN: u32, const MAX: u32> Serialize for Number<MIN, MAX> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
     }
@@ -103,7 +97,7 @@ impl<'de> Deserialize<'de> for Lock {
             Duration::from_secs(24 * 60 * 60),
         )?
         .map(Self)
-        .ok_or_else(|| de::Error::custom("a lock lasts 1s to 1d"))
+        .ok_or_else(|| de::Error::custom("a lock lasts 1s to 24h"))
     }
 }
 
@@ -154,7 +148,9 @@ impl From<Issuer> for String {
 pub struct ServiceName(String);
 
 impl ServiceName {
-    pub(super) fn known(name: &'static str) -> Self {
+    /// A name that is known to be one.
+    #[must_use]
+    pub fn known(name: &'static str) -> Self {
         Self(name.to_owned())
     }
 

@@ -4,11 +4,11 @@ use super::*;
 use crate::backup_codes::{BackupCode, BackupCodes, Cost, Count};
 use crate::check::Factor;
 use crate::enrollment::Enrollment;
-use crate::id::Id;
 use crate::state::{State, TokenState};
 use crate::store::MemoryStore;
+use crate::testing::token::token;
 use crate::time::{ClockError, Time};
-use crate::token::{Algorithm, Digits, Kind, Label, Period, Secret, Token};
+use crate::token::Token;
 
 /// A clock that stands still until somebody sleeps.
 struct FakeClock {
@@ -51,16 +51,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let token = Token {
-            id: Id::from_bytes([1; 16]),
-            label: Label::parse("phone").unwrap(),
-            kind: Kind::Totp {
-                period: Period::THIRTY,
-            },
-            secret: Secret::from_bytes(vec![1; 20].into()).unwrap(),
-            algorithm: Algorithm::Sha1,
-            digits: Digits::SIX,
-        };
+        let token = token(1, "phone");
         let cheap = Cost {
             m_kib: 8,
             t: 1,
@@ -87,7 +78,6 @@ impl Scene {
             Record {
                 enrollment: Some(enrollment),
                 state,
-                removed: false,
             },
         );
         let clock = FakeClock {

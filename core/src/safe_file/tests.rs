@@ -9,14 +9,14 @@ use nix::unistd::{Uid, mkfifo};
 use tempfile::TempDir;
 
 use super::*;
-use crate::tests_alone::in_a_process_of_its_own;
+use crate::testing::own_process::in_a_process_of_its_own;
 
 fn me() -> Owner {
     Owner::for_tests(Uid::current().as_raw())
 }
 
 fn temporary() -> TempDir {
-    crate::tests_home::home()
+    crate::testing::home()
 }
 
 fn chmod(path: &Path, mode: u32) {

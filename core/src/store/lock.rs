@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn only_one_holds_the_lock_and_the_other_is_told_who_is_busy() {
-        let home = crate::tests_home::home();
+        let home = crate::testing::home();
         let (first, second) = (directory(&home), directory(&home));
         let start = Instant::now();
         let result = alone(&first, &NoShield, &mut Patience::new(SHORT), &mut || {
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_lock_is_released_on_every_way_out_though_the_descriptor_lives_on() {
-        let home = crate::tests_home::home();
+        let home = crate::testing::home();
         let first = directory(&home);
         // As a child of the host has it.
         let _inherited = first.file().try_clone().unwrap();
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_directory_that_is_no_longer_at_its_path_has_to_be_opened_again() {
-        let home = crate::tests_home::home();
+        let home = crate::testing::home();
         let path = home.path().join("alice");
         let owner = Owner::for_tests(nix::unistd::Uid::current().as_raw());
         fs::DirBuilder::new().mode(0o700).create(&path).unwrap();
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn the_lock_is_held_only_in_the_shield() {
-        let home = crate::tests_home::home();
+        let home = crate::testing::home();
         let (mine, other) = (directory(&home), directory(&home));
         let shield = Watching {
             other: &other,
@@ -285,7 +285,7 @@ mod tests {
                 Ok(())
             }
         }
-        let home = crate::tests_home::home();
+        let home = crate::testing::home();
         let (directory, shield) = (directory(&home), Fragile(0.into()));
         let result = panic::catch_unwind(AssertUnwindSafe(|| {
             let mut work =
@@ -304,7 +304,7 @@ mod tests {
                 Err(io::ErrorKind::PermissionDenied.into())
             }
         }
-        let home = crate::tests_home::home();
+        let home = crate::testing::home();
         let mut work = || -> Result<(), StoreError> { panic!("it ran") };
         let result = alone(
             &directory(&home),

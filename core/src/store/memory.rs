@@ -66,12 +66,8 @@ impl Store for MemoryStore {
             Change::Enrollment(enrollment, state) => Record {
                 enrollment: Some(enrollment),
                 state,
-                removed: false,
             },
-            Change::Remove => Record {
-                removed: true,
-                ..Record::default()
-            },
+            Change::Remove => Record::default(),
         };
         // Once written, a state is whole again, whatever it was read from.
         let state = crate::state::State {

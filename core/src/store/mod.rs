@@ -29,8 +29,6 @@ pub struct Record {
     pub enrollment: Option<Enrollment>,
     /// What logins left behind.
     pub state: State,
-    /// Whether the person's enrollment was removed: only an administrator or an invitation enrolls them again.
-    pub removed: bool,
 }
 
 /// What a transaction makes of a record.

@@ -39,15 +39,10 @@ impl<'d> Person<'d> {
             },
             None => State::default(),
         };
-        let removed = directory.holds(REMOVED)?;
         Ok(Self {
             directory,
             who,
-            record: Record {
-                enrollment,
-                state,
-                removed,
-            },
+            record: Record { enrollment, state },
             state: file,
         })
     }

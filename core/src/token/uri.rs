@@ -39,20 +39,14 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::Id;
-    use crate::token::{Algorithm, Digits, Label, Period, Secret};
+    use crate::testing::token::token;
+    use crate::token::Secret;
 
     #[test]
     fn everything_is_written_and_names_are_percent_encoded() {
         let token = Token {
-            id: Id::from_bytes([0; 16]),
-            label: Label::parse("phone").unwrap(),
-            kind: Kind::Totp {
-                period: Period::THIRTY,
-            },
             secret: Secret::from_bytes(b"12345678901234567890".to_vec().into()).unwrap(),
-            algorithm: Algorithm::Sha1,
-            digits: Digits::SIX,
+            ..token(1, "phone")
         };
         assert_eq!(
             *otpauth_uri(&token, "ACME & Söhne", "alice@host:1"),

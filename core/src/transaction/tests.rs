@@ -1,10 +1,10 @@
 use super::*;
 use crate::backup_codes::{Cost, Count};
 use crate::check::Refusal;
-use crate::id::Id;
-use crate::state::KnownPlace;
+use crate::state::{Bucket, KnownPlace};
+use crate::testing::token::token;
 use crate::throttle::Throttle;
-use crate::token::{Algorithm, Digits, Kind, Period, Secret, Token};
+use crate::token::Token;
 
 const NOW: Time = Time::from_unix(1_795_487_400);
 const RULES: Rules = Rules {
@@ -17,19 +17,6 @@ const RULES: Rules = Rules {
         hard_limit: 100,
     },
 };
-
-fn token(number: u8, label: &str) -> Token {
-    Token {
-        id: Id::from_bytes([number; 16]),
-        label: Label::parse(label).unwrap(),
-        kind: Kind::Totp {
-            period: Period::THIRTY,
-        },
-        secret: Secret::from_bytes(vec![number; 20].into()).unwrap(),
-        algorithm: Algorithm::Sha1,
-        digits: Digits::SIX,
-    }
-}
 
 fn set() -> BackupCodes {
     BackupCodes::make(
@@ -69,15 +56,9 @@ fn apply<T: Transaction>(record: &mut Record, mut transaction: T) -> T::Outcome 
             *record = Record {
                 enrollment: Some(enrollment),
                 state,
-                removed: false,
             };
         }
-        Change::Remove => {
-            *record = Record {
-                removed: true,
-                ..Record::default()
-            }
-        }
+        Change::Remove => *record = Record::default(),
     }
     outcome
 }
@@ -257,7 +238,7 @@ fn one_token_can_be_removed_and_the_last_one_takes_everything_along() {
         apply(&mut record, remove("tablet")),
         Ok(Removed::Everything)
     );
-    assert!(record.enrollment.is_none() && record.removed);
+    assert!(record.enrollment.is_none());
     assert_eq!(
         apply(&mut record, Remove { label: None }),
         Err(NothingThere::NotEnrolled)

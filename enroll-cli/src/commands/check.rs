@@ -136,11 +136,7 @@ fn on_this_host(config: &Config) -> Config {
         .login
         .rhost_from
         .retain(|service| service.as_str() != SERVICE);
-    // It is the name of a service.
-    config
-        .login
-        .local
-        .extend(ServiceName::try_from(SERVICE.to_owned()));
+    config.login.local.push(ServiceName::known(SERVICE));
     config
 }
 

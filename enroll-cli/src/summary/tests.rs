@@ -55,7 +55,6 @@ fn record() -> Record {
             backup_codes: Some(set),
         }),
         state,
-        removed: false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::*;
-use crate::tests_alone::{argument, command};
+use crate::testing::own_process::{argument, command};
 
 const FILES: [&str; 2] = ["enrollment.toml", "state"];
 
@@ -122,9 +122,10 @@ fn a_crash_in_the_middle_of_removing_is_finished_by_removing_again() {
     // As if killed after the enrollment was taken away.
     fs::write(house.file("removed"), "").unwrap();
     fs::remove_file(house.file("enrollment.toml")).unwrap();
-    assert!(house.look().removed);
+    assert!(house.look().enrollment.is_none());
     house.change(Change::Remove).unwrap();
-    assert!(house.look().removed);
+    assert!(house.is_removed());
+    assert!(!house.file("state").exists());
     assert_eq!(house.found(), (0, Integrity::Whole));
 }
 

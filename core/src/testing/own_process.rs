@@ -1,4 +1,5 @@
-//! Tests that change what belongs to the whole process (umask, limits, descriptors) or need several processes.
+//! Runs a test in a process of its own: for those that change what belongs to the whole process (umask, limits, descriptors) or
+//! need several processes.
 
 use std::env;
 use std::process::{Command, Stdio};

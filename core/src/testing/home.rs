@@ -1,4 +1,4 @@
-//! A folder for a test, gone with it.
+//! A directory for a test, gone with it.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;

@@ -1,0 +1,162 @@
+//! The sections of the configuration and their defaults.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::values::{Issuer, Lock, NotNegative, Number, ServiceName};
+use crate::backup_codes::Count;
+use crate::token::{Algorithm, Digits, Period};
+
+/// `[enrollment]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnrollmentConfig {
+    /// What becomes of people who are not enrolled.
+    pub mode: Mode,
+}
+
+/// What becomes of people who are not enrolled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// They stay outside.
+    #[default]
+    Required,
+    /// They are not asked for a code.
+    Optional,
+}
+
+/// `[token]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenConfig {
+    /// The name that authenticators show; the host's name where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<Issuer>,
+    /// How many digits the codes of new tokens have.
+    pub digits: Digits,
+    /// How long a step of new tokens lasts, in seconds.
+    pub period: Period,
+    /// The hash of new tokens.
+    pub algorithm: Algorithm,
+    /// How many steps before and after the current one are accepted.
+    pub window: Number<0, 10>,
+    /// How many steps ahead a used code may lie before the clock is held to be wrong.
+    pub resync_window: Number<10, 100>,
+}
+
+impl Default for TokenConfig {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            digits: Digits::SIX,
+            period: Period::THIRTY,
+            algorithm: Algorithm::Sha1,
+            window: Number::of::<1>(),
+            resync_window: Number::of::<20>(),
+        }
+    }
+}
+
+/// `[login]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoginConfig {
+    /// How often the question is put in one conversation.
+    pub prompts: Number<1, 10>,
+    /// How soon after an answer a refusal may come: long enough to hide what was done for it.
+    pub refusal_floor: NotNegative<5>,
+    /// How long the application is asked to wait after a failed login (`pam_fail_delay`).
+    pub fail_delay: NotNegative<60>,
+    /// The services whose remote address is believed.
+    pub rhost_from: Vec<ServiceName>,
+    /// The services whose callers are on this host.
+    pub local: Vec<ServiceName>,
+    /// Whether everybody is told why an answer was refused, rather than those only who proved a code.
+    pub explain: bool,
+}
+
+impl Default for LoginConfig {
+    fn default() -> Self {
+        let services =
+            |names: &[&'static str]| names.iter().map(|name| ServiceName::known(name)).collect();
+        Self {
+            prompts: Number::of::<3>(),
+            refusal_floor: NotNegative::of(Duration::from_millis(50)),
+            fail_delay: NotNegative::of(Duration::from_secs(2)),
+            rhost_from: services(&["sshd"]),
+            local: services(&[
+                "sudo",
+                "sudo-i",
+                "su",
+                "su-l",
+                "doas",
+                "polkit-1",
+                "login",
+                "gdm-password",
+                "lightdm",
+                "sddm",
+            ]),
+            explain: false,
+        }
+    }
+}
+
+/// `[throttle]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ThrottleConfig {
+    /// How many wrong codes in a row cost nothing.
+    pub free_failures: Number<0, 20>,
+    /// The first lock.
+    pub first_lock: Lock,
+    /// The longest lock.
+    pub longest_lock: Lock,
+    /// How many wrong codes in a row, from everywhere, disable a person's tokens (NIST SP 800-63B-4, 3.2.2: at most 100).
+    pub hard_limit: Number<10, 100>,
+}
+
+impl Default for ThrottleConfig {
+    fn default() -> Self {
+        Self {
+            free_failures: Number::of::<5>(),
+            first_lock: Lock::of(Duration::from_secs(30)),
+            longest_lock: Lock::of(Duration::from_secs(15 * 60)),
+            hard_limit: Number::of::<100>(),
+        }
+    }
+}
+
+/// `[backup_codes]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackupCodesConfig {
+    /// How many codes a new set has.
+    pub count: Count,
+}
+
+impl Default for BackupCodesConfig {
+    fn default() -> Self {
+        Self {
+            count: Count::DEFAULT,
+        }
+    }
+}
+
+/// `[store]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// The directory, an absolute path.
+    pub dir: PathBuf,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            dir: "/var/lib/nightlatch".into(),
+        }
+    }
+}
