@@ -69,9 +69,10 @@ pub fn behind() -> String {
 
 fn account_behind_sudo() -> anyhow::Result<Account> {
     let Some(uid) = sudo_uid() else {
-        return Err(
-            Failure::Usage("say whose, for example: nightlatch status alice".to_owned()).into(),
-        );
+        return Err(Failure::Usage(
+            "say whose: give the USER, for there is nobody behind sudo here".to_owned(),
+        )
+        .into());
     };
     Account::of_uid(uid)?
         .ok_or_else(|| anyhow::anyhow!("there is no account with uid {uid}, which sudo named"))

@@ -2,7 +2,7 @@
 //! with errors that are returned, so that a reader who went away is no panic.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 
 use anyhow::Context as _;
@@ -22,14 +22,14 @@ impl Screen {
     /// Standard output.
     pub fn output() -> anyhow::Result<Self> {
         let stream = io::stdout();
-        let look = Look::of(&stream, stream.is_terminal());
+        let look = Look::of(&stream);
         Self::new(stream.as_fd().try_clone_to_owned(), "output", look)
     }
 
     /// Standard error: where words go when standard output belongs to a program.
     pub fn error() -> anyhow::Result<Self> {
         let stream = io::stderr();
-        let look = Look::of(&stream, stream.is_terminal());
+        let look = Look::of(&stream);
         Self::new(stream.as_fd().try_clone_to_owned(), "error", look)
     }
 

@@ -1,6 +1,7 @@
 //! What the terminal can show: its size, whether it takes colours, whether the locale speaks UTF-8.
 
 use std::env;
+use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
 use terminal_size::{Height, Width, terminal_size_of};
@@ -45,11 +46,11 @@ pub struct Size {
 
 impl Look {
     /// What a stream can show.
-    pub fn of(stream: &impl AsFd, is_terminal: bool) -> Self {
+    pub fn of(stream: &(impl AsFd + IsTerminal)) -> Self {
         let dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
         Self {
             charset: charset(|name| env::var(name).ok()),
-            colours: if is_terminal && !dumb {
+            colours: if stream.is_terminal() && !dumb {
                 Colours::Ansi
             } else {
                 Colours::None

@@ -22,8 +22,9 @@ pub fn read_configuration(path: &Path) -> Result<Option<String>, SafeFileError> 
     read_text(path, Owner::ROOT)
 }
 
-/// [`read_configuration`] where everything may belong to `uid` instead of root. For tests, which run as anybody.
-pub fn read_configuration_owned_by(path: &Path, uid: u32) -> Result<Option<String>, SafeFileError> {
+/// [`read_configuration`] where everything may belong to `uid` instead of root, for tests that run as anybody.
+#[cfg(test)]
+fn read_configuration_owned_by(path: &Path, uid: u32) -> Result<Option<String>, SafeFileError> {
     read_text(path, Owner::for_tests(uid))
 }
 
@@ -62,8 +63,8 @@ impl Owner {
 
     /// Somebody else, for tests that run as anybody and in a temporary directory: parents may belong to root too, and
     /// may be writable by all if they are sticky, as `/tmp` is (what we own there, nobody else can exchange).
-    #[must_use]
-    pub const fn for_tests(uid: u32) -> Self {
+    #[cfg(test)]
+    pub(crate) const fn for_tests(uid: u32) -> Self {
         Self {
             uid,
             sticky: StickyParents::Allowed,

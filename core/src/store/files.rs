@@ -38,9 +38,9 @@ impl FileStore {
         Ok(store)
     }
 
-    /// A store that belongs to `uid` instead of root. For tests, which run as anybody.
-    #[must_use]
-    pub fn owned_by(directory: &Path, uid: u32) -> Self {
+    /// A store that belongs to `uid` instead of root, for tests that run as anybody.
+    #[cfg(test)]
+    fn owned_by(directory: &Path, uid: u32) -> Self {
         Self {
             owner: Owner::for_tests(uid),
             ..Self::new(directory)
@@ -48,7 +48,8 @@ impl FileStore {
     }
 
     /// [`create`](Self::create) for [`owned_by`](Self::owned_by).
-    pub fn create_owned_by(directory: &Path, uid: u32) -> Result<Self, StoreError> {
+    #[cfg(test)]
+    fn create_owned_by(directory: &Path, uid: u32) -> Result<Self, StoreError> {
         let store = Self::owned_by(directory, uid);
         store.make()?;
         Ok(store)

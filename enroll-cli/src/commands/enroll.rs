@@ -44,7 +44,7 @@ pub fn run(app: &App, arguments: &cli::Enroll) -> anyhow::Result<()> {
     let user = account.name.as_str();
     let existing = app.record_before_enrolling(&account.name)?.enrollment;
     if existing.is_some() && !arguments.replace {
-        return Err(is_enrolled(user));
+        return Err(already_enrolled(user));
     }
 
     let new = New::make(app, arguments, &account)?;
@@ -77,7 +77,7 @@ pub fn run(app: &App, arguments: &cli::Enroll) -> anyhow::Result<()> {
         replaced: enrolled == Enrolled::Replaced,
         proved: proved.is_some(),
     });
-    tell(&result, arguments, user, &new, proved.is_some()).map_err(|error| {
+    tell(&result, arguments, user, &new, proved).map_err(|error| {
         anyhow!(
             "{0} is enrolled, but not all could be shown ({error:#}). For other backup codes run: nightlatch codes {0}. \
              To begin anew run: nightlatch enroll {0} --replace",
@@ -206,7 +206,7 @@ fn keep(
         proved: proved.into_iter().collect(),
     };
     match transaction::run(&store, &app.clock, &account.name, &mut enroll) {
-        Ok(Enrolled::Exists) => Err(is_enrolled(user)),
+        Ok(Enrolled::Exists) => Err(already_enrolled(user)),
         Ok(enrolled) => Ok(enrolled),
         Err(error) => Err(not_kept(&store, new, account, error)),
     }
@@ -230,7 +230,7 @@ fn not_kept(store: &FileStore, new: &New, account: &Account, error: StoreError) 
     anyhow::Error::new(error).context(holds)
 }
 
-fn is_enrolled(user: &str) -> anyhow::Error {
+fn already_enrolled(user: &str) -> anyhow::Error {
     anyhow!(
         "{0} is enrolled already, and stays so. See: nightlatch status {0}. To replace the enrollment add --replace",
         shown(user)
@@ -243,7 +243,7 @@ fn tell(
     arguments: &cli::Enroll,
     user: &str,
     new: &New,
-    proved: bool,
+    proved: Option<TokenState>,
 ) -> anyhow::Result<()> {
     let token = new.token();
     if arguments.json {
@@ -259,7 +259,7 @@ fn tell(
         });
     }
     screen.say(&format!("\n{} is enrolled.", shown(user)))?;
-    if proved {
+    if proved.is_some() {
         screen.say(
             "The code that was just typed is used up: for the first login wait for the next one.",
         )?;

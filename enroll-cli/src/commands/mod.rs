@@ -41,9 +41,8 @@ fn nothing_there(nothing: &NothingThere, user: &str) -> anyhow::Error {
         NothingThere::NoSuchToken => anyhow::anyhow!(
             "{user} has no token with that label; the labels are shown by: nightlatch status {user}"
         ),
-        NothingThere::StateLost => anyhow::anyhow!(
-            "the record of past logins of {user} cannot be read or does not belong to the enrollment; run: \
-             nightlatch unlock {user} --fresh-state"
-        ),
+        NothingThere::StateLost => {
+            anyhow::anyhow!("{}", nothing.to_string().replace("USER", &user))
+        }
     }
 }
