@@ -1,7 +1,11 @@
 //! A person of the sandbox: an account, a password, and, once enrolled, a phone and backup codes.
 
+use std::fs;
+use std::path::PathBuf;
+
 use crate::authenticator::Phone;
 use crate::outcome::Code;
+use crate::sandbox::scratch;
 use crate::ssh::Ssh;
 use crate::tries::Tries;
 use crate::world::{World, system};
@@ -18,13 +22,12 @@ pub struct Person<'w> {
 
 impl<'w> Person<'w> {
     pub(crate) fn new(world: &'w World, name: &str) -> Self {
-        let password = format!("correct horse of {name}");
         system(
             "useradd",
             &[
                 "--create-home",
                 "--base-dir",
-                "/run/home",
+                HOMES,
                 "--shell",
                 "/bin/sh",
                 name,
@@ -32,6 +35,26 @@ impl<'w> Person<'w> {
             "",
             "install passwd",
         );
+        Self::with_password(world, name)
+    }
+
+    /// root, with a home that is the sandbox's own and the shell that everybody has here.
+    pub(crate) fn root(world: &'w World) -> Self {
+        let accounts = fs::read_to_string("/etc/passwd").expect("/etc is ours");
+        let accounts = accounts
+            .lines()
+            .map(|line| match line.strip_prefix("root:") {
+                Some(_) => format!("root:x:0:0:root:{HOMES}/root:/bin/sh\n"),
+                None => format!("{line}\n"),
+            })
+            .collect::<String>();
+        fs::write("/etc/passwd", accounts).expect("/etc is ours");
+        fs::create_dir(format!("{HOMES}/root")).expect("a home of the sandbox's own");
+        Self::with_password(world, "root")
+    }
+
+    fn with_password(world: &'w World, name: &str) -> Self {
+        let password = format!("correct horse of {name}");
         system(
             "chpasswd",
             &[],
@@ -138,14 +161,55 @@ impl<'w> Person<'w> {
         Ssh::begin(&self.name, &self.password, "password")
     }
 
+    /// Begins a login by `ssh` with a key that opens this account. What is asked for after it is a code, or nothing.
+    #[must_use]
+    pub fn ssh_with_key(&self) -> Ssh {
+        let key = self.key();
+        self.world.start_sshd();
+        Ssh::begin_without_password(&self.name, Some(&key))
+    }
+
+    /// The same where the password is asked for after the key. It is given at once.
+    #[must_use]
+    pub fn ssh_with_key_and_password(&self) -> Ssh {
+        let key = self.key();
+        self.world.start_sshd();
+        Ssh::begin_with_key_and_password(&self.name, &key, &self.password)
+    }
+
+    /// Begins a login by `ssh` with nothing but the name: neither key nor password.
+    #[must_use]
+    pub fn ssh_with_nothing(&self) -> Ssh {
+        self.world.start_sshd();
+        Ssh::begin_without_password(&self.name, None)
+    }
+
     /// Lets the person use sudo for everything.
     pub fn may_sudo(&self) {
-        std::fs::create_dir_all("/etc/sudoers.d").expect("/etc is ours");
-        std::fs::write(
+        fs::create_dir_all("/etc/sudoers.d").expect("/etc is ours");
+        fs::write(
             format!("/etc/sudoers.d/{}", self.name),
             format!("{} ALL=(ALL:ALL) ALL\n", self.name),
         )
         .expect("/etc is ours");
+    }
+
+    /// The person's key for SSH, made and let in at the first call.
+    fn key(&self) -> PathBuf {
+        let key = scratch().join(format!("{}.key", self.name));
+        if key.exists() {
+            return key;
+        }
+        let path = key.to_str().expect("our own path");
+        let arguments = ["-q", "-t", "ed25519", "-N", "", "-f", path];
+        system("ssh-keygen", &arguments, "", "install openssh-client");
+        let dir = format!("{HOMES}/{}/.ssh", self.name);
+        let give = ["-d", "-m", "700", "-o", &self.name, &dir];
+        system("install", &give, "", "install coreutils");
+        let to = format!("{dir}/authorized_keys");
+        let give = ["-m", "600", "-o", &self.name, &format!("{path}.pub"), &to];
+        system("install", &give, "", "install coreutils");
+        key
     }
 
     fn enroll(&mut self, more: &[&str]) {
@@ -162,3 +226,6 @@ impl<'w> Person<'w> {
             .collect();
     }
 }
+
+/// Where everybody's home is.
+const HOMES: &str = "/run/home";

@@ -37,31 +37,27 @@ enum End {
 impl Ssh {
     /// Begins a login and gives the password by that method of SSH: `keyboard-interactive`, or `password`.
     pub(crate) fn begin(user: &str, password: &str, method: &str) -> Self {
-        let method = format!("PreferredAuthentications={method}");
-        let known_hosts = format!(
-            "UserKnownHostsFile={}",
-            scratch().join("known_hosts").display()
-        );
-        let mut terminal = Terminal::run(
-            "ssh",
-            &[
-                "-F",
-                "none",
-                "-o",
-                "StrictHostKeyChecking=accept-new",
-                "-o",
-                &known_hosts,
-                "-o",
-                &method,
-                "-o",
-                "NumberOfPasswordPrompts=1",
-                "-o",
-                "LogLevel=ERROR",
-                &format!("{user}@127.0.0.1"),
-            ],
-        );
+        Self::with_password(connect(user, method, None), password)
+    }
+
+    /// Begins a login by that key (by none: with nothing but a name), after which a code may be asked for.
+    pub(crate) fn begin_without_password(user: &str, key: Option<&Path>) -> Self {
+        Self::seen(connect(user, "publickey,keyboard-interactive", key))
+    }
+
+    /// Begins a login by that key, after which a password is asked for.
+    pub(crate) fn begin_with_key_and_password(user: &str, key: &Path, password: &str) -> Self {
+        let method = "publickey,keyboard-interactive";
+        Self::with_password(connect(user, method, Some(key)), password)
+    }
+
+    fn with_password(mut terminal: Terminal, password: &str) -> Self {
         terminal.expect("assword:");
         terminal.type_line(password);
+        Self::seen(terminal)
+    }
+
+    fn seen(terminal: Terminal) -> Self {
         let mut ssh = Self {
             terminal,
             end: End::Asked,
@@ -180,7 +176,29 @@ pub(crate) fn assert_says_refused(shown: &str) {
     );
 }
 
-/// Makes host keys, writes the configuration and starts sshd; it answers when this returns.
+/// `ssh` on a terminal, with nothing of the machine's own settings.
+fn connect(user: &str, methods: &str, key: Option<&Path>) -> Terminal {
+    let mut options = vec![
+        "StrictHostKeyChecking=accept-new".to_owned(),
+        format!(
+            "UserKnownHostsFile={}",
+            scratch().join("known_hosts").display()
+        ),
+        format!("PreferredAuthentications={methods}"),
+        "NumberOfPasswordPrompts=1".to_owned(),
+        "LogLevel=ERROR".to_owned(),
+        "IdentitiesOnly=yes".to_owned(),
+    ];
+    options.extend(key.map(|key| format!("IdentityFile={}", key.display())));
+    let mut arguments = vec!["-F".to_owned(), "none".to_owned()];
+    for option in options {
+        arguments.extend(["-o".to_owned(), option]);
+    }
+    arguments.push(format!("{user}@127.0.0.1"));
+    Terminal::run("ssh", &arguments)
+}
+
+/// Makes a host key, writes a configuration of our own and starts sshd with it.
 pub(crate) fn start_sshd() -> Child {
     // Whatever the machine's own configuration says, this sshd asks PAM, by keyboard-interactive (as the
     // vocabulary does) and by password (which must do no harm).
@@ -201,6 +219,11 @@ pub(crate) fn start_sshd() -> Child {
         ),
     )
     .expect("/etc is ours");
+    start_with(config)
+}
+
+/// Starts sshd with that configuration; it answers when this returns.
+pub(crate) fn start_with(config: &str) -> Child {
     // Debian greets everybody with its licence, which tells nothing here.
     let _ = fs::remove_file("/etc/motd");
     let _ = fs::remove_dir_all("/etc/update-motd.d");

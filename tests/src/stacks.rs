@@ -62,29 +62,6 @@ pub(crate) fn write_for_host(service: &str, stack: Stack<'_>) {
     fs::write(PathBuf::from("/etc/pam.d").join(service), stack.text()).expect("/etc is ours");
 }
 
-/// Puts the module behind the lines that Debian's file includes for `auth` and `account`.
-pub(crate) fn add_to_debians(service: &str) {
-    let path = PathBuf::from("/etc/pam.d").join(service);
-    let stock =
-        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut lines = Vec::new();
-    for line in stock.lines() {
-        lines.push(line);
-        match line.trim() {
-            "@include common-auth" => lines.push("auth required pam_nightlatch.so"),
-            "@include common-account" => lines.push("account required pam_nightlatch.so"),
-            _ => {}
-        }
-    }
-    assert_eq!(
-        lines.len(),
-        stock.lines().count() + 2,
-        "{} is not Debian's",
-        path.display()
-    );
-    fs::write(&path, lines.join("\n") + "\n").expect("/etc is ours");
-}
-
 /// The folder that the driver's services are in.
 pub(crate) fn confdir() -> PathBuf {
     scratch().join("pam.d")

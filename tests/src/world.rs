@@ -13,6 +13,7 @@ use crate::log::Log;
 use crate::person::Person;
 use crate::sandbox::security_dir;
 use crate::ssh;
+use crate::recipe::Page;
 use crate::stacks::{self, DOOR, Stack};
 use crate::terminal::Terminal;
 use crate::tries::Tries;
@@ -54,6 +55,11 @@ impl World {
         Person::new(self, name)
     }
 
+    /// root, with a home and a password of this world.
+    pub fn root(&self) -> Person<'_> {
+        Person::root(self)
+    }
+
     /// Log-ins of somebody who may not even exist, through libpam alone.
     pub fn tries_of(&self, user: &str) -> Tries {
         Tries::of(user)
@@ -86,7 +92,8 @@ impl World {
 
     /// Adds the module to Debian's own `/etc/pam.d/SERVICE`, behind what it includes for `auth` and `account`.
     pub fn add_to_debians_stack(&self, service: &str) {
-        stacks::add_to_debians(service);
+        let recipe = Page::README.recipe("## Install it for real", "/etc/pam.d/sshd");
+        self.follow(&recipe.in_file(&format!("/etc/pam.d/{service}")));
     }
 
     /// Runs `nightlatch` without a terminal, and gives what came of it.
@@ -126,10 +133,12 @@ impl World {
 
     /// Starts sshd on port 22 of the sandbox, if it is not running yet.
     pub fn start_sshd(&self) {
-        let mut sshd = self.sshd.borrow_mut();
-        if sshd.is_none() {
-            *sshd = Some(ssh::start_sshd());
-        }
+        self.run_sshd(ssh::start_sshd);
+    }
+
+    /// Keeps the sshd that `start` starts until the world ends; the first one stays.
+    pub(crate) fn run_sshd(&self, start: impl FnOnce() -> Child) {
+        self.sshd.borrow_mut().get_or_insert_with(start);
     }
 }
 
