@@ -18,7 +18,7 @@ use crate::world::World;
 pub struct Page(&'static str);
 
 /// Lines for a file of the system's.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
     file: String,
     lines: Vec<&'static str>,
@@ -90,6 +90,11 @@ impl Recipe {
         self
     }
 
+    /// The lines.
+    pub fn lines(&self) -> &[&'static str] {
+        &self.lines
+    }
+
     fn in_sshd_config(&self) -> Vec<String> {
         let mut text = read(DEBIANS_SSHD_CONFIG);
         for new in &self.lines {
@@ -114,7 +119,11 @@ impl Recipe {
                 .filter(|&place| text[place].trim() == debians)
                 .collect();
             let [place] = places[..] else {
-                panic!("{} is not Debian's: it says {debians:?} {} times", self.file, places.len())
+                panic!(
+                    "{} is not Debian's: it says {debians:?} {} times",
+                    self.file,
+                    places.len()
+                )
             };
             text.splice(place..=place, group.iter().map(|&line| line.to_owned()));
         }
@@ -202,6 +211,9 @@ mod tests {
     #[test]
     fn a_transcript_is_a_command_and_what_it_prints() {
         let (command, output) = PAGE.transcript("## Here", "says");
-        assert_eq!((command.as_str(), &output[..]), ("says hello", &["hello"][..]));
+        assert_eq!(
+            (command.as_str(), &output[..]),
+            ("says hello", &["hello"][..])
+        );
     }
 }
