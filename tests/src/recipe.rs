@@ -152,7 +152,7 @@ impl World {
 
     /// Writes a file that `sshd_config` includes.
     pub fn add_sshd_drop_in(&self, name: &str, line: &str) {
-        write(&Path::new(DROP_INS).join(name), &[line.to_owned()]);
+        write(Path::new(DROP_INS).join(name), &[line.to_owned()]);
     }
 
     /// Runs a line of the documentation in a shell, as root.
