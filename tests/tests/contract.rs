@@ -1,4 +1,4 @@
-//! The contract of DESIGN section 6 through the real libpam: its rows with their return codes and numbers of questions.
+//! The contract of docs/pam.md through the real libpam: the rows of its table, with return codes and numbers of questions.
 
 use std::fs::{self, File};
 

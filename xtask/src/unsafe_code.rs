@@ -1,4 +1,4 @@
-//! Rule 4 of the house: no unsafe code outside `pam-module`. The compiler keeps it where a crate forbids itself; this makes
+//! No unsafe code outside `pam-module` (CONTRIBUTING.md). The compiler keeps it where a crate forbids itself; this makes
 //! sure that every crate does.
 
 use std::path::Path;
