@@ -5,7 +5,10 @@ use nightlatch_tests::{Code, Person, Stack, World, sandboxed};
 #[test]
 fn failures_from_one_unknown_address_lock_all_of_them_and_no_place_where_the_person_got_in() {
     sandboxed(|world| {
-        believes_addresses(world, "[throttle]\nfree_failures = 1\nfirst_lock = \"10m\"\n");
+        believes_addresses(
+            world,
+            "[throttle]\nfree_failures = 1\nfirst_lock = \"10m\"\n",
+        );
         let alice = world.user("alice").enrolled();
         gets_in(&alice, HOME, &alice.phone().code());
 
@@ -20,7 +23,10 @@ fn failures_from_one_unknown_address_lock_all_of_them_and_no_place_where_the_per
 #[test]
 fn failures_at_a_known_place_lock_that_place_alone() {
     sandboxed(|world| {
-        believes_addresses(world, "[throttle]\nfree_failures = 1\nfirst_lock = \"10m\"\n");
+        believes_addresses(
+            world,
+            "[throttle]\nfree_failures = 1\nfirst_lock = \"10m\"\n",
+        );
         let alice = world.user("alice").enrolled();
         let [office, home, elsewhere, ..] = alice.backup_codes() else {
             panic!("backup codes are made")
@@ -38,7 +44,10 @@ fn failures_at_a_known_place_lock_that_place_alone() {
 #[test]
 fn a_mapped_address_is_the_ipv4_address_and_an_ipv6_address_stands_for_its_64() {
     sandboxed(|world| {
-        believes_addresses(world, "[throttle]\nfree_failures = 1\nfirst_lock = \"10m\"\n");
+        believes_addresses(
+            world,
+            "[throttle]\nfree_failures = 1\nfirst_lock = \"10m\"\n",
+        );
         let alice = world.user("alice").enrolled();
         let [v4, v6, mapped, same_line, ..] = alice.backup_codes() else {
             panic!("backup codes are made")
