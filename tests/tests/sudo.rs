@@ -58,19 +58,3 @@ fn sudo_takes_a_backup_code_once_and_a_mistake_before_it() {
         session.sudo(&alice, "true").answers(second).is_refused();
     });
 }
-
-#[test]
-fn what_sudo_starts_has_nothing_of_the_module() {
-    sandboxed(|world| {
-        world.host_stack("sshd", Stack::PasswordAndCode);
-        world.host_stack("sudo", Stack::PasswordAndCode);
-        let alice = world.user("alice").enrolled();
-        alice.may_sudo();
-        let mut session = alice.ssh().answers(&alice.phone().code()).is_let_in();
-        let shown = session
-            .sudo(&alice, "ls -l /proc/self/fd")
-            .answers(&alice.phone().code())
-            .is_done();
-        assert!(!shown.contains("nightlatch"), "{shown}");
-    });
-}

@@ -1,0 +1,105 @@
+//! A running host program as `/proc` shows it from outside: what it holds open, how it treats signals, who it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What a module could leave behind in a process. Two that went the same way are equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Where the open descriptors lead to, in order; of sockets and pipes only that. Not their numbers: what the host itself
+    /// opens and closes on its way does not come in the same order each time.
+    pub descriptors: Vec<String>,
+    /// The lines of `/proc/PID/status` that last: user ids, umask, threads, signals pending, blocked, ignored and caught.
+    pub status: Vec<String>,
+    /// The working directory.
+    pub directory: PathBuf,
+}
+
+impl Process {
+    /// The process with this command line (words with a space between them; `*` at its end stands for anything), once it has
+    /// come to rest. Of several the first.
+    #[must_use]
+    pub fn running(command_line: &str) -> Self {
+        let until = Instant::now() + PATIENCE;
+        let mut rests = 0;
+        let mut last = None;
+        while rests < RESTS {
+            assert!(
+                Instant::now() < until,
+                "no process {command_line:?} comes to rest: {last:#?}"
+            );
+            thread::sleep(Duration::from_millis(20));
+            let now = find(command_line).and_then(|pid| Self::seen(&pid));
+            rests = if now.is_some() && now == last {
+                rests + 1
+            } else {
+                0
+            };
+            last = now;
+        }
+        last.expect("it was seen again and again")
+    }
+
+    /// Whether there is such a process now.
+    #[must_use]
+    pub fn is_running(command_line: &str) -> bool {
+        find(command_line).is_some()
+    }
+
+    /// `None` when it ended meanwhile.
+    fn seen(proc: &Path) -> Option<Self> {
+        let mut descriptors = Vec::new();
+        for entry in fs::read_dir(proc.join("fd")).ok()? {
+            let entry = entry.ok()?;
+            let target = fs::read_link(entry.path()).ok()?;
+            let target = target.to_string_lossy();
+            let kind = target.split_once(":[").map_or(&*target, |(kind, _)| kind);
+            descriptors.push(kind.to_owned());
+        }
+        descriptors.sort();
+        let status = fs::read_to_string(proc.join("status")).ok()?;
+        Some(Self {
+            descriptors,
+            status: status
+                .lines()
+                .filter(|line| LASTING.iter().any(|key| line.starts_with(key)))
+                .map(str::to_owned)
+                .collect(),
+            directory: fs::read_link(proc.join("cwd")).ok()?,
+        })
+    }
+}
+
+/// The folder in `/proc` of the process with this command line and the smallest number.
+fn find(command_line: &str) -> Option<PathBuf> {
+    let pids = fs::read_dir("/proc").expect("the sandbox has a /proc");
+    let mut found: Vec<u32> = pids
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| {
+            let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let words = String::from_utf8_lossy(&words).replace('\0', " ");
+            // Since OpenSSH 9.8 another program does what sshd did, under a name of its own.
+            let words = words.replace("sshd-session: ", "sshd: ");
+            match command_line.strip_suffix('*') {
+                Some(beginning) => words.starts_with(beginning),
+                None => words.trim_end() == command_line,
+            }
+        })
+        .collect();
+    found.sort_unstable();
+    found.first().map(|pid| format!("/proc/{pid}").into())
+}
+
+/// The keys of `/proc/PID/status`.
+const LASTING: [&str; 10] = [
+    "Umask:", "Uid:", "Gid:", "Groups:", "Threads:", "SigPnd:", "ShdPnd:", "SigBlk:", "SigIgn:",
+    "SigCgt:",
+];
+
+/// So many looks that show the same are rest.
+const RESTS: u32 = 5;
+
+const PATIENCE: Duration = Duration::from_secs(10);
