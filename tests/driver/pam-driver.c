@@ -3,7 +3,7 @@
  *
  *   pam-driver confdir=DIR service=NAME user=NAME [rhost=HOST] [tty=NAME] [silent=1]
  *              [calls=auth,setcred,acct] [conversation=KIND] [logins=N] [processes=N]
- *              [clock=FILE clock-step=SECONDS] < answers
+ *              [clock=FILE clock-step=SECONDS] [closed=1] < answers
  *
  * Answers are lines; `\xHH` and `\\` are escapes, so an answer may hold any byte. A line `%` ends the answers of one login
  * and begins those of the next (with fewer groups than logins or processes they are used in turn). A last line `*` repeats
@@ -14,6 +14,7 @@
  *
  * With logins=N, N logins are made one after the other in this process. With processes=N, N processes make one login each,
  * and every one of them waits at its first question until all of them are there.
+ * With closed=1, standard input, output and error are closed while logins are made, as some hosts close them.
  * With clock=FILE, libfaketime's FAKETIME_TIMESTAMP_FILE is moved by clock-step after each login.
  *
  * Output, one event a line, fields by tabs, text escaped as above:
@@ -62,6 +63,7 @@ static const char *confdir, *service, *user, *rhost, *tty, *clock_file;
 static const char *calls = "auth", *conversation = "normal";
 static long logins = 1, processes = 1, clock_step;
 static int flags;
+static bool closed;
 static struct group *groups;
 static size_t group_count;
 static char out_buffer[1 << 16];
@@ -368,6 +370,17 @@ static void move_clock(long done)
         die(clock_file);
 }
 
+/* What is written down goes by another descriptor from then on. */
+static void close_standard(void)
+{
+    int elsewhere = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 20);
+    fflush(stdout);
+    if (elsewhere < 0 || (stdout = fdopen(elsewhere, "w")) == NULL)
+        die("moving the output");
+    for (int fd = 0; fd <= 2; fd++)
+        close(fd);
+}
+
 /* ---- many at once ---- */
 
 static void all_at_once(void)
@@ -430,6 +443,8 @@ int main(int argc, char **argv)
             clock_step = atol(number);
         else if (strcmp(argv[i], "silent=1") == 0)
             flags |= PAM_SILENT;
+        else if (strcmp(argv[i], "closed=1") == 0)
+            closed = true;
         else {
             fprintf(stderr, "pam-driver: unknown argument %s\n", argv[i]);
             return 64;
@@ -448,6 +463,9 @@ int main(int argc, char **argv)
 
     /* libpam logs by syslog(3), whose socket stays open in every host that logs; here too, before it is counted. */
     openlog("pam-driver", LOG_PID | LOG_NDELAY, LOG_AUTHPRIV);
+
+    if (closed)
+        close_standard();
 
     struct host before = look_at_host();
     /* The heap is looked at after some logins have warmed NSS and libpam up, and again at the end. */

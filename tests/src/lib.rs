@@ -22,7 +22,7 @@
 //!
 //! What is tested is what `cargo xtask test` built: see [`artifacts`]. The tests need root (for the namespace) and these
 //! Debian packages; without one they fail with a sentence, they never skip: `openssh-server openssh-client sudo passwd login
-//! util-linux iproute2 libpam-modules libpam0g-dev gcc oathtool python3 python3-pyotp zbar-tools faketime strace`.
+//! util-linux mount e2fsprogs iproute2 libpam-modules libpam0g-dev gcc oathtool python3 python3-pyotp zbar-tools faketime strace`.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -37,6 +37,7 @@
 pub mod artifacts;
 mod authenticator;
 mod command;
+mod disk;
 mod enrolling;
 mod log;
 mod outcome;
@@ -54,6 +55,7 @@ mod world;
 
 pub use authenticator::{Algorithm, Phone, Shape, oathtool, pyotp};
 pub use command::Run;
+pub use disk::Disk;
 pub use enrolling::{Enrolling, QUESTION};
 pub use log::{Line, Log};
 pub use outcome::{Code, Login, Outcome, Prompt, Style};

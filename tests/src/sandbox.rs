@@ -40,6 +40,8 @@ pub fn sandboxed<F: FnOnce(&World)>(test: F) {
         passed && said.contains("test result: ok. 1 passed"),
         "in the private namespace:\n{said}"
     );
+    // For whoever runs it with --nocapture.
+    print!("{said}");
 }
 
 /// The same for a program's `main`: runs this program once more, with its arguments and terminal, in a namespace, and `main`

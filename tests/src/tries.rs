@@ -87,6 +87,11 @@ impl Tries {
         self.with(format!("conversation={kind}"))
     }
 
+    /// With an application that has closed its standard input, output and error.
+    pub fn without_standard_descriptors(self) -> Self {
+        self.with("closed=1".to_owned())
+    }
+
     /// So many log-ins, one after the other in one process.
     pub fn times(self, logins: usize) -> Self {
         self.with(format!("logins={logins}"))

@@ -25,10 +25,12 @@ pub const INSPECT: &[Package] = &[package("binutils", "nm and readelf")];
 
 /// What the end-to-end tests and the demo run. The names are the same in Debian 12 and 13.
 pub const END_TO_END: &[Package] = &[
+    package("e2fsprogs", "makes a small disk that can be full"),
     package("faketime", "moves the clock of a login"),
     package("iproute2", "the loopback interface of a private network"),
     package("libpam-modules", "pam_unix and the other stock modules"),
     package("login", "login"),
+    package("mount", "mounts that disk"),
     package("oathtool", "one authenticator that gives codes"),
     package("openssh-client", "the stock ssh"),
     package("openssh-server", "the stock sshd; its service stays off"),
