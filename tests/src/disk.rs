@@ -1,5 +1,6 @@
 //! A small file system of its own under the store, which can be filled up and made read-only.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,24 @@ impl Disk {
             assert!(file.write_all(b"x").is_ok(), "the disk does not fill up");
         }
         let _ = fs::remove_file(self.on.join("one more"));
+    }
+
+    /// Every file on it, and what it holds.
+    #[must_use]
+    pub fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut all = BTreeMap::new();
+        let mut directories = vec![self.on.clone()];
+        while let Some(directory) = directories.pop() {
+            for entry in fs::read_dir(directory).expect("it stays") {
+                let path = entry.expect("it stays").path();
+                if path.is_dir() {
+                    directories.push(path);
+                } else {
+                    all.insert(path.clone(), fs::read(path).expect("it stays"));
+                }
+            }
+        }
+        all
     }
 
     /// Makes it read-only, or writable again.

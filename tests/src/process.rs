@@ -1,7 +1,7 @@
 //! A running host program as `/proc` shows it from outside: what it holds open, how it treats signals, who it is.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ impl Process {
                 "no process {command_line:?} comes to rest: {last:#?}"
             );
             thread::sleep(Duration::from_millis(20));
-            let now = find(command_line).and_then(|pid| Self::seen(&pid));
+            let now = find(command_line).and_then(Self::seen);
             rests = if now.is_some() && now == last {
                 rests + 1
             } else {
@@ -42,6 +42,12 @@ impl Process {
         last.expect("it was seen again and again")
     }
 
+    /// The number of the process with this command line.
+    #[must_use]
+    pub fn pid_of(command_line: &str) -> u32 {
+        find(command_line).unwrap_or_else(|| panic!("no process {command_line:?} is running"))
+    }
+
     /// Whether there is such a process now.
     #[must_use]
     pub fn is_running(command_line: &str) -> bool {
@@ -49,7 +55,8 @@ impl Process {
     }
 
     /// `None` when it ended meanwhile.
-    fn seen(proc: &Path) -> Option<Self> {
+    fn seen(pid: u32) -> Option<Self> {
+        let proc = PathBuf::from(format!("/proc/{pid}"));
         let mut descriptors = Vec::new();
         for entry in fs::read_dir(proc.join("fd")).ok()? {
             let entry = entry.ok()?;
@@ -72,11 +79,10 @@ impl Process {
     }
 }
 
-/// The folder in `/proc` of the process with this command line and the smallest number.
-fn find(command_line: &str) -> Option<PathBuf> {
+/// The smallest number of a process with this command line.
+fn find(command_line: &str) -> Option<u32> {
     let pids = fs::read_dir("/proc").expect("the sandbox has a /proc");
-    let mut found: Vec<u32> = pids
-        .flatten()
+    pids.flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|pid| {
             let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -88,9 +94,7 @@ fn find(command_line: &str) -> Option<PathBuf> {
                 None => words.trim_end() == command_line,
             }
         })
-        .collect();
-    found.sort_unstable();
-    found.first().map(|pid| format!("/proc/{pid}").into())
+        .min()
 }
 
 /// The keys of `/proc/PID/status`.

@@ -1,8 +1,8 @@
 //! Hosts and disks that are not as they should be: full, read-only, limited, without standard descriptors.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nightlatch_tests::{Code, Disk, World, sandboxed};
 
@@ -31,7 +31,7 @@ fn given_a_full_disk(world: &World, disk: &Disk) {
     world.user("bob");
     disk.fill();
     let people = world.nightlatch(&["list", "--json"]).succeeds().stdout;
-    let before = contents(Path::new(STORE));
+    let before = disk.contents();
     for (arguments, changed) in [
         (&["enroll", "bob", "--yes", "--json"][..], &[][..]),
         // The state is written first, in place: it holds the old entries and the new, and fits both.
@@ -43,7 +43,7 @@ fn given_a_full_disk(world: &World, disk: &Disk) {
     ] {
         let refused = world.nightlatch(arguments).is_refused();
         assert_eq!(refused.stdout, "", "what is not kept is not shown");
-        let after = contents(Path::new(STORE));
+        let after = disk.contents();
         let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
         let differing: Vec<_> = names
             .into_iter()
@@ -161,20 +161,6 @@ fn a_host_without_standard_descriptors_gets_none_of_the_stores_in_their_place() 
             );
         }
     });
-}
-
-/// Every file below a directory, and what it holds.
-fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut all = BTreeMap::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(contents(&path));
-        } else {
-            all.insert(path.clone(), fs::read(path).unwrap());
-        }
-    }
-    all
 }
 
 const STORE: &str = "/var/lib/nightlatch";

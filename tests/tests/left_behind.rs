@@ -97,7 +97,7 @@ fn session_by_password(person: &Person<'_>, world: &World) -> Session {
     person.ssh().is_let_in()
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Asks {
     Password,
     PasswordAndCode,
@@ -107,7 +107,9 @@ enum Asks {
 fn begin(session: &mut Session, command: &str, person: &Person<'_>, asks: Asks) {
     let terminal = session.terminal();
     // The command as it stands in `/proc` is the one that is typed but for the quotes.
-    let (program, script) = command.split_once("-c ").expect("both have one");
+    let Some((program, script)) = command.split_once("-c ") else {
+        panic!("{command:?} has no -c")
+    };
     terminal.type_line(&format!("{program}-c '{script}'; echo status=$?"));
     // What was typed is shown too.
     terminal.expect("status=");
