@@ -110,7 +110,7 @@ fn when_the_state_cannot_be_written_a_right_code_looks_like_a_wrong_one() {
 #[test]
 fn no_refusal_comes_before_the_floor_and_its_time_does_not_tell_why() {
     sandboxed(|world| {
-        world.configure_exactly("[throttle]\nfree_failures = 20\n");
+        world.configure_exactly("[throttle]\nfree_failures = 19\n");
         let strict = "/etc/nightlatch/strict.toml";
         std::fs::write(
             strict,

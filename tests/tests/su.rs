@@ -55,7 +55,7 @@ fn a_stack_of_the_code_alone_works_in_su() {
 fn whoever_runs_su_cannot_stop_it_while_it_holds_somebodys_lock() {
     sandboxed(|world| {
         world.configure(
-            "[login]\nprompts = 1\nrefusal_floor = \"0s\"\nfail_delay = \"0s\"\n[throttle]\nfree_failures = 20\n",
+            "[login]\nprompts = 1\nrefusal_floor = \"0s\"\nfail_delay = \"0s\"\n[throttle]\nfree_failures = 19\n",
         );
         world.host_stack("su", Stack::CodeOnly(""));
         let alice = world.user("alice").enrolled();
