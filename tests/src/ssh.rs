@@ -239,6 +239,7 @@ pub(crate) fn start_with(config: &str) -> Child {
     );
     let child = Command::new(sshd)
         .args(["-D", "-f", config])
+        .args(patient(sshd, config))
         .stdin(Stdio::null())
         .spawn()
         .expect("sshd runs");
@@ -248,6 +249,22 @@ pub(crate) fn start_with(config: &str) -> Child {
         thread::sleep(Duration::from_millis(10));
     }
     child
+}
+
+/// The option that keeps sshd from turning away an address with refused logins behind it, as OpenSSH does by itself since
+/// 9.8: what is tested is who is refused here, not by sshd. Older ones do not know the option.
+fn patient(sshd: &str, config: &str) -> &'static [&'static str] {
+    let option = &["-o", "PerSourcePenalties=no"];
+    let known = Command::new(sshd)
+        .args(["-t", "-f", config])
+        .args(option)
+        .stderr(Stdio::null())
+        .status();
+    if known.is_ok_and(|status| status.success()) {
+        option
+    } else {
+        &[]
+    }
 }
 
 /// What the shell of the sandbox shows when it is ready.
