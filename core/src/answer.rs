@@ -92,6 +92,9 @@ pub enum BadAnswer {
     /// Not UTF-8, or with control characters.
     #[error("not text")]
     NotText,
+    /// The password again: what sshd's password method answers every hidden question with. It may have a code's shape.
+    #[error("the password")]
+    Password,
     /// Text that has no code's shape.
     #[error("not a code")]
     NotACode,

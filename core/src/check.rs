@@ -4,10 +4,11 @@
 //! is asked again. What it returns beside the verdict is the state to be made durable *before* anybody is told.
 
 use crate::answer::{Answer, BadAnswer, OneTimeCode};
-use crate::backup_codes::{BackupCodes, Cost, Digest, Salt};
+use crate::backup_codes::{BackupCode, BackupCodeError, BackupCodes, Cost, Digest, Salt};
 use crate::enrollment::Enrollment;
+use crate::id::Id;
 use crate::place::Place;
-use crate::state::{Integrity, SpentCodes, State, TokenState, WrongCodes};
+use crate::state::{Integrity, SpentCodes, State, WrongCodes};
 use crate::store::Record;
 use crate::throttle::{Gate, Throttle};
 use crate::time::Time;
@@ -37,6 +38,17 @@ pub struct SaltedDigest {
     pub cost: Cost,
     /// The digest.
     pub digest: Digest,
+}
+
+impl SaltedDigest {
+    /// Evaluates Argon2id: tens of milliseconds.
+    pub fn make(code: &BackupCode, salt: Salt, cost: Cost) -> Result<Self, BackupCodeError> {
+        Ok(Self {
+            salt,
+            cost,
+            digest: code.digest(&salt, cost)?,
+        })
+    }
 }
 
 /// What the administrator allows.
@@ -197,7 +209,7 @@ pub fn check(record: &Record, attempt: &Try<'_>, now: Time) -> Decision {
         Answer::Code(code) => find_step(enrollment, &state, code, attempt.rules, now),
         Answer::BackupCode(_) => {
             let set = enrollment.backup_codes.as_ref();
-            let (salt, cost) = set.map_or(NO_SET, |set| (set.salt, set.cost));
+            let (salt, cost) = salt_and_cost(Some(enrollment));
             match attempt.digest {
                 Some(made) if made.salt == salt && made.cost == cost => {
                     find_backup_code(set, &state, &made.digest)
@@ -265,24 +277,8 @@ fn settle(
     let mut state = record.state.clone();
     state.keep_only(Some(enrollment));
     let mut must_write = state.settle_places(now);
-    let doubtful = state.integrity != Integrity::Whole;
-    if doubtful {
-        burn_steps(&mut state, enrollment, rules.window, now);
-        // A copied state may come from before a backup code was spent.
-        state.backup_codes_wait |= state.integrity == Integrity::Copied;
-        must_write = true;
-    }
+    must_write |= state.resolve_doubts(enrollment, rules.window, now);
     Ok(Settled { state, must_write })
-}
-
-/// Lets every step that would be accepted now count as used.
-pub(crate) fn burn_steps(state: &mut State, enrollment: &Enrollment, window: u64, now: Time) {
-    for token in &enrollment.tokens {
-        let burned = token.step_at(now).plus(window);
-        if let Some(known) = state.tokens.iter_mut().find(|known| known.id == token.id) {
-            known.last_step = known.last_step.max(Some(burned));
-        }
-    }
 }
 
 /// What a code turned out to be.
@@ -297,16 +293,16 @@ enum Finding {
 
 /// What is used up by a success.
 enum Spend {
-    Step(TokenState),
-    BackupCode { set: crate::id::Id, number: u8 },
+    Step { token: Id, step: Step },
+    BackupCode { set: Id, number: u8 },
 }
 
 impl Spend {
     fn note_in(&self, state: &mut State) {
         match *self {
-            Self::Step(used) => {
-                if let Some(known) = state.tokens.iter_mut().find(|known| known.id == used.id) {
-                    *known = used;
+            Self::Step { token, step } => {
+                for known in state.tokens.iter_mut().filter(|known| known.id == token) {
+                    known.last_step = Some(step);
                 }
             }
             Self::BackupCode { set, number } => {
@@ -344,10 +340,10 @@ fn find_step(
         if last < Some(latest) {
             return Finding::Fresh {
                 factor: Factor::Token(token.label.clone()),
-                spend: Spend::Step(TokenState {
-                    id: token.id,
-                    last_step: Some(latest),
-                }),
+                spend: Spend::Step {
+                    token: token.id,
+                    step: latest,
+                },
             };
         }
         let next = token.start_of(last.max(Some(current)).unwrap_or(current).plus(1));
@@ -367,7 +363,7 @@ fn find_backup_code(set: Option<&BackupCodes>, state: &State, digest: &Digest) -
     if spent.is_some_and(|spent| spent.holds(number)) {
         return Finding::Used(Refusal::Replayed { next_in: None });
     }
-    if state.backup_codes_wait {
+    if state.waiting == Some(set.id) {
         return Finding::Used(Refusal::BackupCodesWait);
     }
     let used = 1 + spent.map_or(0, |spent| spent.count() as usize);
@@ -385,7 +381,10 @@ fn find_backup_code(set: Option<&BackupCodes>, state: &State, digest: &Digest) -
 /// Where there is nothing to compare with, an answer costs what it costs elsewhere: else the time would tell who is enrolled.
 fn refuse_after_the_same_work(attempt: &Try<'_>, refusal: Refusal) -> Decision {
     match (attempt.answer, attempt.digest) {
-        (Answer::BackupCode(_), None) => Decision::NeedsDigest(NO_SET.0, NO_SET.1),
+        (Answer::BackupCode(_), None) => {
+            let (salt, cost) = salt_and_cost(None);
+            Decision::NeedsDigest(salt, cost)
+        }
         _ => Decision::Answer(Verdict::Refused(refusal), None),
     }
 }
@@ -394,8 +393,14 @@ fn last_step(state: &State, token: &Token) -> Option<Step> {
     state.token(token.id).and_then(|known| known.last_step)
 }
 
-/// What an answer is hashed with where there is no set.
-const NO_SET: (Salt, Cost) = (Salt::from_bytes([0; 16]), Cost::DEFAULT);
+/// What a backup code's digest is made with; where there is no set, what it costs elsewhere.
+pub(crate) fn salt_and_cost(enrollment: Option<&Enrollment>) -> (Salt, Cost) {
+    enrollment
+        .and_then(|enrollment| enrollment.backup_codes.as_ref())
+        .map_or((Salt::from_bytes([0; 16]), Cost::DEFAULT), |set| {
+            (set.salt, set.cost)
+        })
+}
 
 #[cfg(test)]
 mod tests;

@@ -49,10 +49,7 @@ impl Enrollment {
             .map(TokenTable::into_token)
             .collect::<Result<Vec<_>, _>>()?;
         for (index, token) in tokens.iter().enumerate() {
-            if tokens[..index]
-                .iter()
-                .any(|other| other.label == token.label || other.id == token.id)
-            {
+            if tokens[..index].iter().any(|other| token.is_twin_of(other)) {
                 return Err(BadEnrollment::Twins);
             }
         }
@@ -128,8 +125,8 @@ pub enum BadEnrollment {
     /// None, or too many.
     #[error("there must be 1 to {} tokens", Enrollment::MOST_TOKENS)]
     Tokens,
-    /// State is keyed by ids and people choose by labels.
-    #[error("two tokens have the same label or id")]
+    /// State is keyed by ids, people choose by labels, and with one secret twice a code would open twice.
+    #[error("two tokens have the same label, id or secret")]
     Twins,
     /// A value that cannot be.
     #[error("the value of `{0}` is not one that it can have")]
@@ -290,7 +287,8 @@ mod tests {
             let mut token = largest.tokens[1].clone();
             token.id = Id::new().unwrap();
             token.label = Label::parse(&format!("{index}{}", "\"".repeat(31))).unwrap();
-            token.secret = Secret::from_bytes(vec![7; 128].into()).unwrap();
+            let byte = u8::try_from(index).unwrap();
+            token.secret = Secret::from_bytes(vec![byte; 128].into()).unwrap();
             largest.tokens.push(token);
         }
         let (codes, _) = BackupCodes::make(
@@ -338,6 +336,16 @@ mod tests {
             assert_ne!(text, *good, "{old}");
             assert_eq!(Enrollment::parse(&text).unwrap_err(), error, "{new}");
         }
+    }
+
+    #[test]
+    fn one_secret_under_two_labels_is_refused_for_a_code_would_open_twice() {
+        let mut enrollment = enrollment();
+        enrollment.tokens[1].secret = enrollment.tokens[0].secret.clone();
+        assert_eq!(
+            Enrollment::parse(&enrollment.to_toml()).unwrap_err(),
+            BadEnrollment::Twins
+        );
     }
 
     #[test]

@@ -6,16 +6,16 @@
 
 use std::time::Duration;
 
-use crate::account::{Account, UserName};
+use crate::account::Account;
 use crate::answer::{Answer, BadAnswer};
 use crate::audit::{Audit, Event, Origin};
 use crate::check::{Fault, Refusal, Rules, Verdict};
 use crate::config::{Config, LoginConfig, Mode};
 use crate::messages;
 use crate::place::Place;
-use crate::store::{Record, Store, StoreError};
+use crate::store::{Record, Store};
 use crate::time::Clock;
-use crate::transaction::{self, Attempt, Transaction as _};
+use crate::transaction::{self, Attempt};
 
 /// What a login reaches of the world.
 #[derive(Clone, Copy)]
@@ -51,16 +51,16 @@ pub enum Subject {
     /// An account that exists.
     Known(Account),
     /// A name that leads to no account. It is asked like everybody, and refused.
-    Unknown(String),
+    Unknown,
 }
 
 impl Subject {
-    /// The canonical name where there is one, else what was typed.
+    /// The canonical name of an account that exists, else nothing: what was typed may be a password.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub fn name_to_log(&self) -> &str {
         match self {
             Self::Known(account) => account.name.as_str(),
-            Self::Unknown(name) => name,
+            Self::Unknown => "",
         }
     }
 }
@@ -147,7 +147,7 @@ impl<'w> Login<'w> {
     fn verdict_without_asking(&self) -> Option<Verdict> {
         match (self.mode, &self.request.subject) {
             (Mode::Required, _) => None,
-            (Mode::Optional, Subject::Unknown(_)) => Some(Verdict::Refused(Refusal::UnknownUser)),
+            (Mode::Optional, Subject::Unknown) => Some(Verdict::Refused(Refusal::UnknownUser)),
             (Mode::Optional, Subject::Known(account)) => match self.world.store.look(&account.name)
             {
                 Ok(Record {
@@ -191,7 +191,7 @@ impl<'w> Login<'w> {
         }
         let verdict = match &self.request.subject {
             Subject::Known(account) => self.attempt(account, &answer),
-            Subject::Unknown(_) => self.attempt_of_nobody(&answer),
+            Subject::Unknown => self.attempt_of_nobody(&answer),
         };
         self.previous = Some(answer);
         verdict
@@ -199,29 +199,33 @@ impl<'w> Login<'w> {
 
     fn attempt(&self, account: &Account, answer: &Answer) -> Verdict {
         let mut attempt = Attempt::new(account.uid, self.place, answer, &self.rules);
-        self.run(&account.name, &mut attempt)
+        let world = self.world;
+        let prepared = match answer {
+            Answer::Code(_) => Ok(()),
+            // A record that cannot be read is no reason for less work; what is wrong with it shows below.
+            Answer::BackupCode(_) => {
+                attempt.prepare(&world.store.look(&account.name).unwrap_or_default())
+            }
+        };
+        if let Err(error) = prepared {
+            return Verdict::Unavailable(Fault::Unusable(error.to_string()));
+        }
+        transaction::run(world.store, world.clock, &account.name, &mut attempt)
             .unwrap_or_else(|error| Verdict::Unavailable(Fault::Unusable(error.to_string())))
-    }
-
-    fn run(&self, who: &UserName, attempt: &mut Attempt<'_>) -> Result<Verdict, StoreError> {
-        transaction::run(self.world.store, self.world.clock, who, attempt)
     }
 
     /// The same work as for somebody who is not enrolled, but for the store.
     fn attempt_of_nobody(&self, answer: &Answer) -> Verdict {
-        let Ok(now) = self.world.clock.now() else {
-            return Verdict::Refused(Refusal::UnknownUser);
-        };
         let mut attempt = Attempt::new(0, self.place, answer, &self.rules);
-        match attempt.apply(&Record::default(), now) {
-            (Verdict::Unavailable(fault), _) => Verdict::Unavailable(fault),
-            _ => Verdict::Refused(Refusal::UnknownUser),
+        match attempt.prepare(&Record::default()) {
+            Ok(()) => Verdict::Refused(Refusal::UnknownUser),
+            Err(error) => Verdict::Unavailable(Fault::Unusable(error.to_string())),
         }
     }
 
     fn note(&self, verdict: &Verdict) {
         let origin = Origin {
-            user: self.request.subject.name(),
+            user: self.request.subject.name_to_log(),
             service: &self.request.service,
             rhost: self.request.rhost.as_deref(),
         };
@@ -259,30 +263,27 @@ impl Conversation for Login<'_> {
         let verdict = self.verdict(answer);
         self.note(&verdict);
         self.questions_left = self.questions_left.saturating_sub(1);
-        match &verdict {
+        let say = match &verdict {
             Verdict::Accepted(accepted) => {
                 let say = messages::accepted(accepted).into_iter().collect();
-                Step {
+                return Step {
                     say,
                     then: Then::Done(verdict),
-                }
+                };
             }
             Verdict::Refused(refusal) => {
-                self.wait_until_floor(answered);
-                if self.questions_left == 0 {
-                    return done(verdict);
-                }
-                self.ask(Some(messages::refused(
-                    refusal,
-                    &self.config,
-                    self.longest_lock,
-                )))
+                messages::refused(refusal, &self.config, self.longest_lock)
             }
+            // The number of questions does not tell whose record it is that cannot be read.
             Verdict::Unavailable(_) | Verdict::Exempt => {
-                self.wait_until_floor(answered);
-                done(verdict)
+                messages::unavailable(&self.config, self.longest_lock)
             }
+        };
+        self.wait_until_floor(answered);
+        if self.questions_left == 0 {
+            return done(verdict);
         }
+        self.ask(Some(say))
     }
 }
 

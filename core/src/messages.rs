@@ -27,9 +27,7 @@ pub fn refused(refusal: &Refusal, login: &LoginConfig, longest_lock: Duration) -
             "Backup codes wait for your administrator since the system was restored. Use your token, or ask."
                 .to_owned()
         }
-        _ if !login.explain => {
-            format!("Not accepted. After several wrong codes, wait up to {}.", span(longest_lock.as_secs()))
-        }
+        _ if !login.explain => not_accepted(longest_lock),
         Refusal::Wrong { locked_for: 0 } => "That code is not right. Wait for the next one and try again.".to_owned(),
         Refusal::Wrong { locked_for } => format!("Too many wrong codes. Try again in {}.", span(*locked_for)),
         Refusal::Locked { remaining } => format!("Too many wrong codes. Try again in {}.", span(*remaining)),
@@ -40,6 +38,16 @@ pub fn refused(refusal: &Refusal, login: &LoginConfig, longest_lock: Duration) -
         }
         Refusal::NotACode(_) => "That is not a code. Type the digits that your authenticator shows.".to_owned(),
         Refusal::Repeated => "That is the code from before. Wait for the next one.".to_owned(),
+    }
+}
+
+/// What is said where it could not be told whether an answer was good.
+#[must_use]
+pub fn unavailable(login: &LoginConfig, longest_lock: Duration) -> String {
+    if login.explain {
+        "Codes cannot be checked now. Try again, or tell your administrator.".to_owned()
+    } else {
+        not_accepted(longest_lock)
     }
 }
 
@@ -63,6 +71,14 @@ pub fn accepted(accepted: &Accepted) -> Option<String> {
         text.push_str(&wrong_codes(&accepted.wrong));
     }
     (!text.is_empty()).then_some(text)
+}
+
+/// The one text for every refusal.
+fn not_accepted(longest_lock: Duration) -> String {
+    format!(
+        "Not accepted. After several wrong codes, wait up to {}.",
+        span(longest_lock.as_secs())
+    )
 }
 
 /// That somebody tried wrong codes.

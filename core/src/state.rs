@@ -26,10 +26,8 @@ pub struct State {
     pub elsewhere: Bucket,
     /// Wrong codes since the last success, to be told at the next one.
     pub wrong: WrongCodes,
-    /// Backup codes wait for an administrator, since this state may be older than what was spent.
-    pub backup_codes_wait: bool,
-    /// The hard limit was reached: nothing opens until somebody enrolls anew.
-    pub disabled: bool,
+    /// The set whose backup codes wait for an administrator, since this state may be older than what was spent.
+    pub waiting: Option<Id>,
     /// How far what was read can be believed. Not written: it is what the store found.
     pub integrity: Integrity,
 }
@@ -41,6 +39,30 @@ pub struct TokenState {
     pub id: Id,
     /// The last step that was accepted or burned: only later ones are accepted.
     pub last_step: Option<Step>,
+    /// Whether it still opens doors.
+    pub usable: Usable,
+}
+
+/// Whether a token still opens doors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Usable {
+    /// It does.
+    #[default]
+    Yes,
+    /// The hard limit was reached while it was enrolled: it does not, and neither does what is enrolled beside it.
+    No,
+}
+
+impl TokenState {
+    /// What is known of a token of which nothing is known yet.
+    #[must_use]
+    pub fn new(id: Id) -> Self {
+        Self {
+            id,
+            last_step: None,
+            usable: Usable::Yes,
+        }
+    }
 }
 
 /// The spent codes of a set.
@@ -130,6 +152,47 @@ impl State {
     /// The known places; the one where the person got in longest ago makes room.
     pub const MOST_PLACES: usize = 16;
 
+    /// Draws the consequences of a file that cannot be fully believed, after which the state is one that may be written:
+    /// every step that would be accepted now counts as used, since one that was is perhaps not known; and in a copied
+    /// file the backup codes wait, since one that was spent is perhaps not known.
+    ///
+    /// Every change of a state begins with this. Says whether there was anything to draw.
+    pub fn resolve_doubts(&mut self, enrollment: &Enrollment, window: u64, now: Time) -> bool {
+        let found = std::mem::take(&mut self.integrity);
+        if found == Integrity::Whole {
+            return false;
+        }
+        self.burn_steps(enrollment, window, now);
+        if found == Integrity::Copied {
+            self.waiting = enrollment.backup_codes.as_ref().map(|set| set.id);
+        }
+        true
+    }
+
+    /// Lets every step that would be accepted now count as used.
+    pub fn burn_steps(&mut self, enrollment: &Enrollment, window: u64, now: Time) {
+        for token in &enrollment.tokens {
+            let burned = token.step_at(now).plus(window);
+            for known in self.tokens.iter_mut().filter(|known| known.id == token.id) {
+                known.last_step = known.last_step.max(Some(burned));
+            }
+        }
+    }
+
+    /// Disables every token that is known: nothing opens until somebody enrolls anew.
+    pub fn disable(&mut self) {
+        for known in &mut self.tokens {
+            known.usable = Usable::No;
+        }
+    }
+
+    /// Whether the hard limit was reached by what is enrolled. The state knows of nothing else (see
+    /// [`keep_only`](Self::keep_only)).
+    #[must_use]
+    pub fn is_disabled(&self) -> bool {
+        self.tokens.iter().any(|known| known.usable == Usable::No)
+    }
+
     /// Forgets what belongs to other enrollments and sets of codes than this one.
     pub fn keep_only(&mut self, enrollment: Option<&Enrollment>) {
         let tokens = enrollment.map_or(&[][..], |enrollment| &enrollment.tokens);
@@ -138,6 +201,8 @@ impl State {
             .retain(|known| tokens.iter().any(|token| token.id == known.id));
         self.spent
             .retain(|spent| set.is_some_and(|set| set.id == spent.set));
+        self.waiting
+            .take_if(|waiting| set.is_none_or(|set| set.id != *waiting));
     }
 
     /// What is known of a token.
@@ -164,9 +229,13 @@ impl State {
     fn write(&self, text: &mut String) -> std::fmt::Result {
         for token in &self.tokens {
             match token.last_step {
-                Some(step) => writeln!(text, "token {} {}", token.id, step.0)?,
-                None => writeln!(text, "token {} never", token.id)?,
+                Some(step) => write!(text, "token {} {}", token.id, step.0)?,
+                None => write!(text, "token {} never", token.id)?,
             }
+            text.push_str(match token.usable {
+                Usable::Yes => "\n",
+                Usable::No => " disabled\n",
+            });
         }
         for spent in &self.spent {
             writeln!(text, "spent {} {}", spent.set, spent.codes)?;
@@ -188,11 +257,8 @@ impl State {
             write!(text, " {place}")?;
         }
         text.push('\n');
-        if self.backup_codes_wait {
-            text.push_str("backup-codes-wait\n");
-        }
-        if self.disabled {
-            text.push_str("disabled\n");
+        if let Some(set) = self.waiting {
+            writeln!(text, "waiting {set}")?;
         }
         Ok(())
     }
@@ -220,11 +286,17 @@ impl State {
                     "never" => None,
                     step => Some(Step(number(step)?)),
                 };
-                push(
-                    &mut self.tokens,
-                    TokenState { id, last_step },
-                    Self::MOST_TOKENS,
-                )?;
+                let usable = match words.next() {
+                    None => Usable::Yes,
+                    Some("disabled") => Usable::No,
+                    Some(_) => return None,
+                };
+                let token = TokenState {
+                    id,
+                    last_step,
+                    usable,
+                };
+                push(&mut self.tokens, token, Self::MOST_TOKENS)?;
             }
             "spent" => {
                 let spent = SpentCodes {
@@ -252,8 +324,7 @@ impl State {
                     )?;
                 }
             }
-            "backup-codes-wait" => self.backup_codes_wait = true,
-            "disabled" => self.disabled = true,
+            "waiting" => self.waiting = Some(Id::parse(words.next()?).ok()?),
             _ => return None,
         }
         words.next().is_none().then_some(())
@@ -304,6 +375,7 @@ mod tests {
                 .map(|index| TokenState {
                     id: id(index),
                     last_step: Some(Step(u64::MAX)),
+                    usable: Usable::No,
                 })
                 .collect(),
             spent: (0..State::MOST_SETS)
@@ -324,8 +396,7 @@ mod tests {
                 count: u32::MAX,
                 from: (0..WrongCodes::MOST).map(place).collect(),
             },
-            backup_codes_wait: true,
-            disabled: true,
+            waiting: Some(id(0)),
             integrity: Integrity::Whole,
         }
     }
@@ -351,7 +422,7 @@ mod tests {
             good.replacen("token ", "token  ", 1),
             good.replacen("spent ", "Spent ", 1),
             good.trim_end().to_owned(),
-            format!("{good}disabled\n"),
+            format!("{good}waiting {}\n", Id::from_bytes([1; 16])),
             format!("{good}\n"),
             good.replacen("wrong 4", "wrong +4", 1),
             good.replace('\n', "\r\n"),

@@ -42,7 +42,7 @@ impl Throttle {
     /// Whether a try from `place` is looked at now. `state` has been [settled](State::settle_places).
     #[must_use]
     pub fn gate(&self, state: &State, place: Place, now: Time) -> Gate {
-        if state.disabled {
+        if state.is_disabled() {
             return Gate::Disabled;
         }
         let (bucket, used_up) = match state.known(place) {
@@ -75,7 +75,7 @@ impl Throttle {
         bucket.since = now;
         state.wrong.add(place);
         if state.failures_in_all() >= self.hard_limit {
-            state.disabled = true;
+            state.disable();
         }
     }
 
@@ -173,6 +173,13 @@ impl State {
         }
     }
 
+    /// Forgets all places; their failures stay.
+    pub fn forget_places(&mut self) {
+        for forgotten in std::mem::take(&mut self.places) {
+            self.move_elsewhere(forgotten.bucket);
+        }
+    }
+
     fn known(&self, place: Place) -> Option<&KnownPlace> {
         self.places.iter().find(|known| known.place == place)
     }
@@ -208,6 +215,8 @@ pub const KNOWN_FOR: u64 = 30 * 24 * 60 * 60;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Id;
+    use crate::state::TokenState;
     use proptest::prelude::*;
 
     const THROTTLE: Throttle = Throttle {
@@ -283,16 +292,19 @@ mod tests {
 
     #[test]
     fn known_places_have_twenty_each_and_forty_together_and_all_together_a_hundred() {
-        let mut state = State::default();
+        let mut state = State {
+            tokens: vec![TokenState::new(Id::from_bytes([1; 16]))],
+            ..State::default()
+        };
         for number in 1..=3 {
             state.note_success(place(number), NOW);
         }
         assert_eq!(fail_until_closed(&mut state, place(1), NOW), 20);
         assert_eq!(fail_until_closed(&mut state, place(2), NOW), 20);
         assert_eq!(THROTTLE.gate(&state, place(3), NOW), Gate::ShareUsedUp);
-        assert!(!state.disabled);
+        assert!(!state.is_disabled());
         assert_eq!(fail_until_closed(&mut state, Place::Elsewhere, NOW), 60);
-        assert!(state.disabled);
+        assert!(state.is_disabled());
         assert_eq!(THROTTLE.gate(&state, place(3), NOW), Gate::Disabled);
     }
 

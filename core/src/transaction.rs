@@ -5,14 +5,14 @@
 
 use crate::account::UserName;
 use crate::answer::Answer;
-use crate::backup_codes::BackupCodes;
-use crate::check::{self, Decision, Fault, Rules, SaltedDigest, Try, Verdict, check};
+use crate::backup_codes::{BackupCodeError, BackupCodes};
+use crate::check::{Decision, Fault, Rules, SaltedDigest, Try, Verdict, check, salt_and_cost};
 use crate::enrollment::Enrollment;
 use crate::place::Place;
 use crate::state::{Integrity, SpentCodes, State, TokenState};
 use crate::store::{Change, Record, Store, StoreError};
 use crate::time::{Clock, Time};
-use crate::token::{Label, Step};
+use crate::token::Label;
 
 /// A change of one person's record.
 pub trait Transaction {
@@ -62,6 +62,18 @@ impl<'a> Attempt<'a> {
             digest: None,
         }
     }
+
+    /// Makes the digest that will be needed, if the answer is a backup code, before anybody waits for the lock: under
+    /// the lock, tries of one person would queue up behind each other's digests, and the time would tell who is enrolled.
+    ///
+    /// `record` may be out of date; then the digest is made again when it is needed.
+    pub fn prepare(&mut self, record: &Record) -> Result<(), BackupCodeError> {
+        if let Answer::BackupCode(code) = self.answer {
+            let (salt, cost) = salt_and_cost(record.enrollment.as_ref());
+            self.digest = Some(SaltedDigest::make(code, salt, cost)?);
+        }
+        Ok(())
+    }
 }
 
 impl Transaction for Attempt<'_> {
@@ -105,13 +117,15 @@ impl Transaction for Attempt<'_> {
 
 /// Enrolls somebody.
 #[derive(Debug)]
-pub struct Enroll {
+pub struct Enroll<'a> {
     /// What to keep.
     pub enrollment: Enrollment,
     /// What to do about an enrollment that exists.
     pub existing: Existing,
     /// For each new token that was proved, the step of the code that proved it: that code opens no door any more.
     pub proved: Vec<TokenState>,
+    /// The administrator's rules.
+    pub rules: &'a Rules,
 }
 
 /// What to do about an enrollment that exists.
@@ -134,26 +148,32 @@ pub enum Enrolled {
     Exists,
 }
 
-impl Transaction for Enroll {
+impl Transaction for Enroll<'_> {
     type Outcome = Enrolled;
 
-    fn apply(&mut self, record: &Record, _now: Time) -> (Enrolled, Change) {
+    fn apply(&mut self, record: &Record, now: Time) -> (Enrolled, Change) {
         if record.enrollment.is_some() && self.existing == Existing::Keep {
             return (Enrolled::Exists, Change::Nothing);
         }
-        let mut state = belonging_to(record);
+        let mut state = state_to_change(record, self.rules, now);
+        // "Disabled until enrolled anew", and then the count begins anew; other locks outlive an enrollment. The tokens of
+        // the enrollment before stay disabled, so that nothing is forgiven if the new one cannot be written.
+        if state.is_disabled() {
+            state.clear_failures();
+        }
+        if record
+            .enrollment
+            .as_ref()
+            .is_some_and(|old| old.uid != self.enrollment.uid)
+        {
+            // Names get reused: where somebody else got in is no place of this person.
+            state.forget_places();
+        }
         for token in &self.enrollment.tokens {
             let proved = self.proved.iter().find(|proved| proved.id == token.id);
-            state.tokens.push(proved.copied().unwrap_or(TokenState {
-                id: token.id,
-                last_step: None,
-            }));
-        }
-        // New codes were never spent, whatever is not known of the old ones.
-        state.backup_codes_wait = false;
-        // "Disabled until enrolled anew", and then the count begins anew; other locks outlive an enrollment.
-        if std::mem::take(&mut state.disabled) {
-            state.clear_failures();
+            state
+                .tokens
+                .push(proved.copied().unwrap_or(TokenState::new(token.id)));
         }
         let outcome = if record.enrollment.is_some() {
             Enrolled::Replaced
@@ -166,9 +186,11 @@ impl Transaction for Enroll {
 
 /// Gives somebody new backup codes.
 #[derive(Debug)]
-pub struct RenewCodes {
+pub struct RenewCodes<'a> {
     /// The new set.
     pub codes: BackupCodes,
+    /// The administrator's rules.
+    pub rules: &'a Rules,
 }
 
 /// There is nothing to change.
@@ -185,10 +207,10 @@ pub enum NothingThere {
     StateLost,
 }
 
-impl Transaction for RenewCodes {
+impl Transaction for RenewCodes<'_> {
     type Outcome = Result<(), NothingThere>;
 
-    fn apply(&mut self, record: &Record, _now: Time) -> (Self::Outcome, Change) {
+    fn apply(&mut self, record: &Record, now: Time) -> (Self::Outcome, Change) {
         let Some(enrollment) = &record.enrollment else {
             return (Err(NothingThere::NotEnrolled), Change::Nothing);
         };
@@ -199,19 +221,19 @@ impl Transaction for RenewCodes {
             backup_codes: Some(self.codes.clone()),
             ..enrollment.clone()
         };
-        let state = State {
-            backup_codes_wait: false,
-            ..belonging_to(record)
-        };
+        // The old set goes on waiting, if it did, until the new one is in its place.
+        let state = state_to_change(record, self.rules, now);
         (Ok(()), Change::Enrollment(enrollment, state))
     }
 }
 
 /// Takes a token away, or all of them.
 #[derive(Debug)]
-pub struct Remove {
+pub struct Remove<'a> {
     /// Which one; all where it is `None`.
     pub label: Option<Label>,
+    /// The administrator's rules.
+    pub rules: &'a Rules,
 }
 
 /// What [`Remove`] took away.
@@ -223,10 +245,10 @@ pub enum Removed {
     Everything,
 }
 
-impl Transaction for Remove {
+impl Transaction for Remove<'_> {
     type Outcome = Result<Removed, NothingThere>;
 
-    fn apply(&mut self, record: &Record, _now: Time) -> (Self::Outcome, Change) {
+    fn apply(&mut self, record: &Record, now: Time) -> (Self::Outcome, Change) {
         let Some(enrollment) = &record.enrollment else {
             return (Err(NothingThere::NotEnrolled), Change::Nothing);
         };
@@ -242,7 +264,7 @@ impl Transaction for Remove {
         } else {
             (
                 Ok(Removed::Token),
-                Change::Enrollment(left, belonging_to(record)),
+                Change::Enrollment(left, state_to_change(record, self.rules, now)),
             )
         }
     }
@@ -287,12 +309,12 @@ impl Transaction for Unlock<'_> {
         if self.mend != Mend::FreshState && record.state.integrity == Integrity::Lost {
             return (Err(NothingThere::StateLost), Change::Nothing);
         }
-        let mut state = record.state.clone();
         let window = self.rules.window;
+        let mut state = state_to_change(record, self.rules, now);
         match self.mend {
             Mend::Locks => {
                 state.clear_failures();
-                state.backup_codes_wait = false;
+                state.waiting = None;
             }
             Mend::Clock => {
                 for token in &enrollment.tokens {
@@ -305,20 +327,17 @@ impl Transaction for Unlock<'_> {
                     known.last_success = known.last_success.min(now);
                 }
                 state.settle_places(now);
-                check::burn_steps(&mut state, enrollment, window, now);
+                state.burn_steps(enrollment, window, now);
             }
             Mend::FreshState => {
-                state = State {
-                    disabled: state.disabled,
-                    ..fresh_state(enrollment, window, now)
+                let disabled = state.is_disabled();
+                state = fresh_state(enrollment, window, now);
+                if disabled {
+                    state.disable();
                 }
             }
         }
-        // A copied file's doubts end here: what a login would have burned is burned now.
-        if state.integrity != Integrity::Whole {
-            check::burn_steps(&mut state, enrollment, window, now);
-        }
-        let outcome = if state.disabled {
+        let outcome = if state.is_disabled() {
             Unlocked::StillDisabled
         } else {
             Unlocked::Done
@@ -327,10 +346,17 @@ impl Transaction for Unlock<'_> {
     }
 }
 
-/// The state, without what belonged to enrollments before the present one.
-fn belonging_to(record: &Record) -> State {
+/// The state that a change begins with: without what belonged to enrollments before the present one, and without doubts.
+fn state_to_change(record: &Record, rules: &Rules, now: Time) -> State {
     let mut state = record.state.clone();
     state.keep_only(record.enrollment.as_ref());
+    match &record.enrollment {
+        Some(enrollment) => {
+            state.resolve_doubts(enrollment, rules.window, now);
+        }
+        // Where nothing is enrolled, there is nothing that could live again.
+        None => state.integrity = Integrity::Whole,
+    }
     state
 }
 
@@ -340,10 +366,7 @@ fn fresh_state(enrollment: &Enrollment, window: u64, now: Time) -> State {
         tokens: enrollment
             .tokens
             .iter()
-            .map(|token| TokenState {
-                id: token.id,
-                last_step: Some(Step(0)),
-            })
+            .map(|token| TokenState::new(token.id))
             .collect(),
         spent: enrollment
             .backup_codes
@@ -355,7 +378,7 @@ fn fresh_state(enrollment: &Enrollment, window: u64, now: Time) -> State {
             .collect(),
         ..State::default()
     };
-    check::burn_steps(&mut state, enrollment, window, now);
+    state.burn_steps(enrollment, window, now);
     state
 }
 

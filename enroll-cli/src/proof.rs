@@ -23,7 +23,9 @@ pub fn examine(line: &[u8], token: &Token, rules: &Rules, now: Time) -> Finding 
     let code = match Answer::parse(line) {
         Ok(Answer::Code(code)) if code.as_str().len() == usize::from(token.digits.get()) => code,
         Ok(Answer::Code(_))
-        | Err(BadAnswer::NotACode | BadAnswer::TooLong | BadAnswer::NotText) => {
+        | Err(
+            BadAnswer::NotACode | BadAnswer::TooLong | BadAnswer::NotText | BadAnswer::Password,
+        ) => {
             return Finding::NoCode(format!(
                 "That is not a code: type the {} digits that the app shows.",
                 token.digits.get()
@@ -46,8 +48,8 @@ pub fn examine(line: &[u8], token: &Token, rules: &Rules, now: Time) -> Finding 
         |steps: u64| token.matching_steps(&code, current.minus(steps), current.plus(steps));
     if let Some(&step) = around(rules.window).last() {
         return Finding::Proved(TokenState {
-            id: token.id,
             last_step: Some(step),
+            ..TokenState::new(token.id)
         });
     }
     match around(rules.resync_window).last() {
@@ -104,8 +106,8 @@ mod tests {
         let current = token().step_at(NOW);
         for step in [current.minus(1), current, current.plus(1)] {
             let proved = TokenState {
-                id: token().id,
                 last_step: Some(step),
+                ..TokenState::new(token().id)
             };
             assert_eq!(examined(&token().code_at(step)), Finding::Proved(proved));
         }

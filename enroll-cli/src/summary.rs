@@ -89,6 +89,8 @@ impl Summary {
     /// What may be told about the record of `person` at this moment.
     pub fn of(person: &Person, record: &Record, rules: &Rules, now: Time) -> Self {
         let enrollment = record.enrollment.as_ref();
+        let mut state = record.state.clone();
+        state.keep_only(enrollment);
         let tokens = enrollment.map_or(&[][..], |enrollment| &enrollment.tokens);
         Self {
             user: person.name.as_str().to_owned(),
@@ -97,15 +99,14 @@ impl Summary {
             created: enrollment.map(|enrollment| enrollment.created.to_rfc3339()),
             tokens: tokens
                 .iter()
-                .map(|token| TokenSummary::of(token, &record.state, now))
+                .map(|token| TokenSummary::of(token, &state, now))
                 .collect(),
-            backup_codes: enrollment
-                .and_then(|enrollment| CodesSummary::of(enrollment, &record.state)),
-            wrong_codes: record.state.wrong.count,
-            failures: failures(&record.state, rules, now),
-            disabled: record.state.disabled,
+            backup_codes: enrollment.and_then(|enrollment| CodesSummary::of(enrollment, &state)),
+            wrong_codes: state.wrong.count,
+            failures: failures(&state, rules, now),
+            disabled: state.is_disabled(),
             problems: enrollment.map_or_else(Vec::new, |enrollment| {
-                problems(person, enrollment, &record.state, rules, now)
+                problems(person, enrollment, &state, rules, now)
             }),
         }
     }
@@ -223,7 +224,7 @@ impl CodesSummary {
         Some(Self {
             left: of.saturating_sub(spent.map_or(0, |spent| spent.count() as usize)),
             of,
-            waiting: state.backup_codes_wait || state.integrity == Integrity::Copied,
+            waiting: state.waiting == Some(set.id) || state.integrity == Integrity::Copied,
         })
     }
 
@@ -301,17 +302,17 @@ fn problems(
              the next login writes it anew"
                 .to_owned(),
         ),
-        Integrity::Copied if !state.backup_codes_wait => problems.push(format!(
+        Integrity::Copied if state.waiting.is_none() => problems.push(format!(
             "the record of past logins was restored or copied; backup codes wait; run: nightlatch unlock {user}"
         )),
         Integrity::Whole | Integrity::Copied | Integrity::Lost => {}
     }
-    if state.backup_codes_wait {
+    if state.waiting.is_some() {
         problems.push(format!(
             "backup codes wait since the store was restored; run: nightlatch unlock {user}"
         ));
     }
-    if state.disabled {
+    if state.is_disabled() {
         problems.push(format!(
             "too many wrong codes: nothing opens until enrolled anew: nightlatch enroll {user} --replace"
         ));

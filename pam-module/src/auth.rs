@@ -34,7 +34,11 @@ pub fn authenticate(host: &dyn PamHost, words: &[String]) -> PamError {
     if host.effective_uid() != 0 {
         let problem =
             "the application does not run as root, so that codes cannot be checked for it";
-        return unavailable(host, "", &Fault::Unusable(problem.to_owned()));
+        return unavailable(host, &Fault::Unusable(problem.to_owned()));
+    }
+    if !has_memory() {
+        let problem = "there is too little memory (RLIMIT_DATA or RLIMIT_AS, `ulimit -d` and `-v`): raise the limit";
+        return unavailable(host, &Fault::Unusable(problem.to_owned()));
     }
     let config = match load(&arguments) {
         Ok(config) => config,
@@ -48,6 +52,14 @@ pub fn authenticate(host: &dyn PamHost, words: &[String]) -> PamError {
         host.fail_delay(config.login.fail_delay.get());
     }
     code
+}
+
+/// Whether there is the memory that a login takes. Asked for fallibly, before anything is evaluated: where an allocation
+/// fails in the middle, Rust aborts the host, and the caller of su sets the limits.
+fn has_memory() -> bool {
+    Vec::<u8>::new()
+        .try_reserve_exact(MEMORY_OF_A_LOGIN)
+        .is_ok()
 }
 
 fn load(arguments: &Arguments) -> Result<Config, ConfigError> {
@@ -66,20 +78,18 @@ fn request(
     let name = host
         .user()
         .map_err(|ConversationFailed| conversation_failed(host, ""))?;
-    let unknown = || Subject::Unknown(String::from_utf8_lossy(&name).into_owned());
     let subject = match str::from_utf8(&name).map(Account::look_up) {
         Ok(Ok(Some(account))) => Subject::Known(account),
         // The question does not tell these from people who exist; the refusal after it does not either.
-        Ok(Ok(None)) | Err(_) => unknown(),
+        Ok(Ok(None)) | Err(_) => Subject::Unknown,
         Ok(Err(error)) => {
-            let broken = unknown();
-            let code = unavailable(host, broken.name(), &Fault::Unusable(error.to_string()));
+            let code = unavailable(host, &Fault::Unusable(error.to_string()));
             // No name can be looked up: nobody learns anything from an end without a question. An account that is broken
             // is asked like everybody, and the log has a line for what is broken and one for what came of it.
             if matches!(error, AccountError::Lookup(_)) {
                 return Err(code);
             }
-            broken
+            Subject::Unknown
         }
     };
     Ok(Request {
@@ -99,7 +109,7 @@ fn converse(
     config: &Config,
     request: Request,
 ) -> PamError {
-    let name = request.subject.name().to_owned();
+    let name = request.subject.name_to_log().to_owned();
     let store = FileStore::new(&config.store.dir).with_shield(Box::new(CallerShield));
     let clock = SystemClock::new();
     let audit = HostLog(host);
@@ -153,10 +163,10 @@ fn code_of(verdict: &Verdict, arguments: &Arguments) -> PamError {
     }
 }
 
-fn unavailable(host: &dyn PamHost, user: &str, fault: &Fault) -> PamError {
+fn unavailable(host: &dyn PamHost, fault: &Fault) -> PamError {
     let (service, rhost) = (host.service(), host.rhost());
     let origin = Origin {
-        user,
+        user: "",
         service: &service,
         rhost: rhost.as_deref(),
     };
@@ -174,6 +184,10 @@ fn conversation_failed(host: &dyn PamHost, user: &str) -> PamError {
     HostLog(host).note(&Event::ConversationFailed(origin));
     PamError::CONV_ERR
 }
+
+/// More than a login with a code takes, in bytes, and less than what malloc would give back to the system at once. (A
+/// backup code's digest takes more; its memory is asked for fallibly by itself.)
+const MEMORY_OF_A_LOGIN: usize = 112 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -247,14 +261,14 @@ mod tests {
             (asked[0].text.as_str(), asked[0].echo),
             ("Verification code: ", Echo::Off)
         );
-        assert!(host.logged("event=rejected reason=unknown-user user=\"no-such-person-here\""));
+        assert!(host.logged("event=rejected reason=unknown-user user=\"\" service"));
     }
 
     #[test]
-    fn a_store_that_is_not_there_denies_after_the_answer() {
-        let host = host("root", &["123456"]);
+    fn a_store_that_is_not_there_denies_after_as_many_answers_as_ever() {
+        let host = host("root", &["123456", "234567", "345678"]);
         assert_eq!(login(&host), PamError::AUTHINFO_UNAVAIL);
-        assert_eq!(host.asked.borrow().len(), 1);
+        assert_eq!(host.asked.borrow().len(), 3);
         assert!(host.logged("event=unavailable user=\"root\""));
     }
 

@@ -11,7 +11,8 @@ use nightlatch_core::answer::{BadAnswer, LONGEST_ANSWER};
 use nightlatch_core::audit::Severity;
 use nightlatch_core::login::{Echo, Prompt};
 use nix::libc;
-use pamsm::{LogLvl, Pam, PamError, PamFlags, PamLibExt};
+use pamsm::{Pam, PamError, PamFlags, PamLibExt};
+use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::host::{ConversationFailed, PamHost, Reply};
@@ -67,6 +68,12 @@ impl LibPam {
         }
     }
 
+    /// Whether an answer is what a module before us took for the password (`PAM_AUTHTOK`).
+    fn is_password(&self, answer: &[u8]) -> bool {
+        let password = self.pam.get_cached_authtok().ok().flatten();
+        password.is_some_and(|password| password.to_bytes().ct_eq(answer).into())
+    }
+
     fn conversation(&self) -> Option<&Conv> {
         const PAM_CONV: c_int = 5;
         let mut item: *const c_void = ptr::null();
@@ -106,8 +113,17 @@ impl PamHost for LibPam {
             Echo::Off => PAM_PROMPT_ECHO_OFF,
             Echo::On => PAM_PROMPT_ECHO_ON,
         };
-        self.converse(style, &prompt.text)?
-            .ok_or(ConversationFailed)
+        let reply = self
+            .converse(style, &prompt.text)?
+            .ok_or(ConversationFailed)?;
+        // sshd's password method answers every hidden question with the password, which may look like a code.
+        Ok(reply.and_then(|answer| {
+            if self.is_password(&answer) {
+                Err(BadAnswer::Password)
+            } else {
+                Ok(answer)
+            }
+        }))
     }
 
     fn tell(&self, text: &str) {
@@ -125,14 +141,17 @@ impl PamHost for LibPam {
 
     fn log(&self, severity: Severity, line: &str) {
         let level = match severity {
-            Severity::Debug => LogLvl::DEBUG,
-            Severity::Info => LogLvl::INFO,
-            Severity::Notice => LogLvl::NOTICE,
-            Severity::Warning => LogLvl::WARNING,
-            Severity::Error => LogLvl::ERR,
+            Severity::Debug => libc::LOG_DEBUG,
+            Severity::Info => libc::LOG_INFO,
+            Severity::Notice => libc::LOG_NOTICE,
+            Severity::Warning => libc::LOG_WARNING,
+            Severity::Error => libc::LOG_ERR,
         };
-        // A log that cannot be written does not change what happens.
-        let _ = self.pam.syslog(level, line);
+        // No line of ours holds a NUL: see the one rendering of events.
+        if let Ok(line) = CString::new(line) {
+            // SAFETY: the handle is libpam's; the format takes one string, and both end with NUL.
+            unsafe { pam_syslog(self.handle(), level, c"%s".as_ptr(), line.as_ptr()) };
+        }
     }
 
     fn effective_uid(&self) -> u32 {
@@ -205,8 +224,9 @@ const PAM_PROMPT_ECHO_OFF: c_int = 1;
 const PAM_PROMPT_ECHO_ON: c_int = 2;
 const PAM_TEXT_INFO: c_int = 4;
 
-// What pamsm does not offer; it links libpam.
+// What pamsm does not offer, or (`pam_syslog`) declares with another result than it has; it links libpam.
 unsafe extern "C" {
     fn pam_get_item(handle: *const c_void, item_type: c_int, item: *mut *const c_void) -> c_int;
     fn pam_fail_delay(handle: *mut c_void, microseconds: c_uint) -> c_int;
+    fn pam_syslog(handle: *const c_void, priority: c_int, format: *const c_char, ...);
 }

@@ -8,7 +8,12 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use nightlatch_core::store::Shield;
-use nix::libc::{SYS_setresuid, syscall, uid_t};
+#[cfg(not(any(target_arch = "x86", target_arch = "arm")))]
+use nix::libc::SYS_setresuid;
+// There, the number without 32 is that of a call that cuts uids down to 16 bits.
+#[cfg(any(target_arch = "x86", target_arch = "arm"))]
+use nix::libc::SYS_setresuid32 as SYS_setresuid;
+use nix::libc::{syscall, uid_t};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::{Uid, getuid};
 

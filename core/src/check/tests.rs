@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::account::UserName;
 use crate::id::Id;
-use crate::state::{Bucket, KnownPlace};
+use crate::state::{Bucket, KnownPlace, TokenState};
 use crate::testing::token::token;
 use crate::token::Secret;
 
@@ -43,10 +43,7 @@ impl Person {
         let state = State {
             tokens: tokens
                 .iter()
-                .map(|token| TokenState {
-                    id: token.id,
-                    last_step: None,
-                })
+                .map(|token| TokenState::new(token.id))
                 .collect(),
             ..State::default()
         };
@@ -150,10 +147,8 @@ impl Person {
     fn answers(&mut self, text: &str) -> Verdict {
         let (verdict, state) = self.decide(text);
         if let Some(state) = state {
-            self.record.state = State {
-                integrity: Integrity::Whole,
-                ..state
-            };
+            assert_eq!(state.integrity, Integrity::Whole, "doubts must be resolved");
+            self.record.state = state;
         }
         verdict
     }
@@ -506,7 +501,7 @@ fn in_a_copied_store_backup_codes_wait_for_an_administrator() {
         alice.answers(&backup),
         Verdict::Refused(Refusal::BackupCodesWait)
     );
-    assert!(alice.record.state.backup_codes_wait);
+    assert!(alice.record.state.waiting.is_some());
     assert_eq!(alice.record.state.elsewhere.failures, 0);
     let later = alice.waits(60).code(0);
     assert!(is_accepted(&alice.answers(&later)));
@@ -533,10 +528,11 @@ fn a_last_step_far_in_the_future_is_a_fault_of_the_clock() {
 #[test]
 fn what_belonged_to_a_replaced_enrollment_is_dropped_at_the_next_success() {
     let mut alice = Person::enrolled();
-    alice.record.state.tokens.push(TokenState {
-        id: Id::from_bytes([99; 16]),
-        last_step: None,
-    });
+    alice
+        .record
+        .state
+        .tokens
+        .push(TokenState::new(Id::from_bytes([99; 16])));
     alice.record.state.spent.push(SpentCodes {
         set: Id::from_bytes([99; 16]),
         codes: 1,

@@ -44,7 +44,7 @@ pub struct TokenConfig {
     /// How many steps before and after the current one are accepted.
     pub window: Number<0, 10>,
     /// How many steps ahead a used code may lie before the clock is held to be wrong.
-    pub resync_window: Number<10, 100>,
+    pub resync_window: Number<11, 100>,
 }
 
 impl Default for TokenConfig {

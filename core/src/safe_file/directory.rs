@@ -7,7 +7,9 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use nix::NixPath;
 use nix::dir::{Dir, Type};
@@ -43,10 +45,38 @@ pub enum Access {
 pub struct OpenFile {
     /// The file.
     pub file: File,
-    /// Its inode.
-    pub inode: u64,
     /// How long it was when it was opened, in bytes.
     pub length: usize,
+}
+
+impl OpenFile {
+    /// Which file it is.
+    pub fn identity(&self) -> io::Result<FileIdentity> {
+        FileIdentity::of(&self.file)
+    }
+}
+
+/// Which file a descriptor leads to: a copy, or one that was restored from a backup, is another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileIdentity {
+    /// Its inode. Alone it does not tell: file systems hand a number out again, `tar -x` over a file often gets the same.
+    pub inode: u64,
+    /// When it was made, in nanoseconds since 1970, which nobody can set; 0 where the file system does not keep it.
+    pub born: u64,
+}
+
+impl FileIdentity {
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        let born = metadata.created().ok();
+        let since = born.and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+        Ok(Self {
+            inode: metadata.ino(),
+            born: since
+                .and_then(|since| u64::try_from(since.as_nanos()).ok())
+                .unwrap_or(0),
+        })
+    }
 }
 
 impl Directory {
@@ -100,11 +130,7 @@ impl Directory {
         check_file(&path, &stat, self.owner, guard, longest)?;
         // The check made sure that it fits.
         let length = usize::try_from(stat.st_size).unwrap_or(longest);
-        Ok(Some(OpenFile {
-            file,
-            inode: stat.st_ino,
-            length,
-        }))
+        Ok(Some(OpenFile { file, length }))
     }
 
     /// Reads a whole file. `Ok(None)` means that it does not exist.
@@ -156,12 +182,12 @@ impl Directory {
 
     /// Puts a new file in the place of whatever file has this name, whole and durably, or leaves the old one.
     ///
-    /// `contents` is given the inode that the file will have. Call it under a lock: a temporary file that is found is
+    /// `contents` is given the identity that the file will have. Call it under a lock: a temporary file that is found is
     /// taken for one that a killed process left, and replaced.
     pub fn replace<C: AsRef<[u8]>, E: From<SafeFileError>>(
         &self,
         name: &str,
-        contents: impl FnOnce(u64) -> Result<C, E>,
+        contents: impl FnOnce(FileIdentity) -> Result<C, E>,
     ) -> Result<(), E> {
         let temporary = format!("{name}.new");
         let mut file = self.create_anew(&temporary)?;
@@ -308,12 +334,12 @@ impl Directory {
         &self,
         name: &str,
         file: &mut File,
-        contents: impl FnOnce(u64) -> Result<C, E>,
+        contents: impl FnOnce(FileIdentity) -> Result<C, E>,
     ) -> Result<(), E> {
         let failed =
             |doing, error: io::Error| SafeFileError::io(&self.path.join(name), doing, error);
-        let stat = stat::fstat(&*file).map_err(|error| failed("looking at it", error.into()))?;
-        let contents = contents(stat.st_ino)?;
+        let identity = FileIdentity::of(file).map_err(|error| failed("looking at it", error))?;
+        let contents = contents(identity)?;
         file.write_all(contents.as_ref())
             .map_err(|error| failed("writing", error))?;
         file.sync_all().map_err(|error| failed("flushing", error))?;

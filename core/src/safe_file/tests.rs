@@ -278,7 +278,9 @@ fn the_inode_that_is_given_is_the_one_that_the_file_has() {
     let home = temporary();
     let directory = Directory::open(home.path(), me()).unwrap().unwrap();
     directory
-        .replace("file", |inode| Ok::<_, SafeFileError>(inode.to_string()))
+        .replace("file", |identity| {
+            Ok::<_, SafeFileError>(identity.inode.to_string())
+        })
         .unwrap();
     let inode = fs::metadata(home.path().join("file")).unwrap().ino();
     assert_eq!(

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use super::{Change, Record, Store, StoreError};
 use crate::account::UserName;
-use crate::state::Integrity;
 
 /// Records in memory. Faults can be planted: a store that cannot be written.
 #[derive(Debug, Default)]
@@ -53,6 +52,7 @@ impl Store for MemoryStore {
             decide(&record)?;
         }
         let change = decide(&record)?;
+        change.check()?;
         if *self.writes_fail.borrow() && !matches!(change, Change::Nothing) {
             return Err(StoreError::Io {
                 path: "memory".into(),
@@ -69,12 +69,7 @@ impl Store for MemoryStore {
             },
             Change::Remove => Record::default(),
         };
-        // Once written, a state is whole again, whatever it was read from.
-        let state = crate::state::State {
-            integrity: Integrity::Whole,
-            ..record.state
-        };
-        self.put(who, Record { state, ..record });
+        self.put(who, record);
         Ok(())
     }
 

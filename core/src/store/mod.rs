@@ -20,7 +20,7 @@ pub use memory::MemoryStore;
 use crate::account::UserName;
 use crate::enrollment::Enrollment;
 use crate::safe_file::SafeFileError;
-use crate::state::State;
+use crate::state::{Integrity, State};
 
 /// All that is kept about one person.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +42,20 @@ pub enum Change {
     Enrollment(Enrollment, State),
     /// The enrollment is taken away, and the state with it; a tombstone stays.
     Remove,
+}
+
+impl Change {
+    /// Refuses a state whose doubts were not [resolved](State::resolve_doubts): once it is written, nobody doubts it.
+    fn check(&self) -> Result<(), StoreError> {
+        match self {
+            Self::State(state) | Self::Enrollment(_, state)
+                if state.integrity != Integrity::Whole =>
+            {
+                Err(StoreError::Doubtful)
+            }
+            Self::Nothing | Self::State(_) | Self::Enrollment(..) | Self::Remove => Ok(()),
+        }
+    }
 }
 
 /// A place where records are kept. Blocking, and shared by all threads.
@@ -130,6 +144,11 @@ pub enum StoreError {
     /// A store returned without asking for a decision.
     #[error("the store made no decision: this is a fault in Nightlatch, please report it")]
     Undecided,
+    /// A state was to be written whose doubts were not resolved: written, it would be believed.
+    #[error(
+        "the state's doubts were not resolved before it was written: this is a fault in Nightlatch, please report it"
+    )]
+    Doubtful,
     /// What was to be written is larger than its place: a limit was not kept.
     #[error(
         "the state takes {bytes} bytes, more than a slot holds: this is a fault in Nightlatch, please report it"

@@ -11,7 +11,7 @@ use super::slots::{self, Next};
 use super::{Change, Record, StoreError};
 use crate::account::UserName;
 use crate::enrollment::Enrollment;
-use crate::safe_file::{Access, Directory, Guard, OpenFile};
+use crate::safe_file::{Access, Directory, Guard};
 use crate::state::{Integrity, State};
 
 /// One person's record as it was read, and the descriptor that the next state goes through.
@@ -57,6 +57,7 @@ impl<'d> Person<'d> {
 
     /// Makes a change durable. The caller holds the lock, and has since the record was read.
     pub(super) fn apply(self, change: Change) -> Result<(), StoreError> {
+        change.check()?;
         match change {
             Change::Nothing => Ok(()),
             Change::State(state) => self.write_state(&state),
@@ -80,7 +81,7 @@ impl<'d> Person<'d> {
         }
         // None is there, or none that can be written in place: a new one, whole.
         self.directory
-            .replace(STATE, |inode| slots::new_file(state, inode))
+            .replace(STATE, |identity| slots::new_file(state, identity))
     }
 
     /// The state goes first: it holds the old entries and the new, so that it fits the old enrollment and the new.
@@ -161,9 +162,7 @@ fn read_state(
     directory: &Directory,
     access: Access,
 ) -> Result<(Option<State>, StateFile), StoreError> {
-    let Some(OpenFile { file, inode, .. }) =
-        directory.open_file(STATE, Guard::Secret, slots::FILE, access)?
-    else {
+    let Some(open) = directory.open_file(STATE, Guard::Secret, slots::FILE, access)? else {
         return Ok((
             None,
             StateFile {
@@ -172,13 +171,18 @@ fn read_state(
             },
         ));
     };
-    let mut bytes = [0; slots::FILE];
-    let filled = read_from_start(&file, &mut bytes).map_err(|source| StoreError::Io {
+    let failed = |doing, source| StoreError::Io {
         path: directory.path().join(STATE),
-        doing: "reading",
+        doing,
         source,
-    })?;
-    let found = slots::read(&bytes[..filled], inode);
+    };
+    let mut bytes = [0; slots::FILE];
+    let identity = open
+        .identity()
+        .map_err(|error| failed("looking at it", error))?;
+    let file = open.file;
+    let filled = read_from_start(&file, &mut bytes).map_err(|error| failed("reading", error))?;
+    let found = slots::read(&bytes[..filled], identity);
     Ok((
         Some(found.state),
         StateFile {

@@ -2,21 +2,23 @@
 //!
 //! A write goes to the older slot whole, so that while it is on its way the newer one still holds the state before it. A
 //! torn write shows in the checksum, and the state before it stands: its login was never told yes. Each slot holds the
-//! inode of its file; another one means that the file was restored or copied, and may be older than what was answered.
+//! inode and the birth time of its file; others mean that the file was restored or copied, and may be older than what was answered.
 //!
 //! | bytes | what | |
 //! |---|---|---|
 //! | 0–7 | magic | `NLATCHST` |
 //! | 8–11 | format version | 1 |
-//! | 12–15 | length of the body | at most 4060 |
+//! | 12–15 | length of the body | at most 4052 |
 //! | 16–23 | sequence number | the higher one is newer |
 //! | 24–31 | inode | |
-//! | 32–35 | CRC-32 of bytes 0–31 and the body | |
-//! | 36– | body | the state as text, then zeros |
+//! | 32–39 | when the file was made | nanoseconds since 1970; 0 where the file system does not say |
+//! | 40–43 | CRC-32 of bytes 0–39 and the body | |
+//! | 44– | body | the state as text, then zeros |
 //!
 //! Numbers are little-endian.
 
 use super::StoreError;
+use crate::safe_file::FileIdentity;
 use crate::state::{Integrity, State};
 
 /// How long a slot is, in bytes.
@@ -42,11 +44,11 @@ pub(super) struct Next {
     /// How far into the file, in bytes.
     pub offset: usize,
     sequence: u64,
-    inode: u64,
+    identity: FileIdentity,
 }
 
 /// A new file: both slots hold the state, so that every block is there before a login needs it.
-pub(super) fn new_file(state: &State, inode: u64) -> Result<Vec<u8>, StoreError> {
+pub(super) fn new_file(state: &State, identity: FileIdentity) -> Result<Vec<u8>, StoreError> {
     let mut file = Vec::with_capacity(FILE);
     for (sequence, offset) in [(1, 0), (2, SLOT)] {
         file.extend_from_slice(&encode(
@@ -54,15 +56,15 @@ pub(super) fn new_file(state: &State, inode: u64) -> Result<Vec<u8>, StoreError>
             Next {
                 offset,
                 sequence,
-                inode,
+                identity,
             },
         )?);
     }
     Ok(file)
 }
 
-/// Reads the contents of a file with this inode.
-pub(super) fn read(file: &[u8], inode: u64) -> Found {
+/// Reads the contents of the file that this is.
+pub(super) fn read(file: &[u8], identity: FileIdentity) -> Found {
     let slot = |index: usize| {
         file.get(index * SLOT..(index + 1) * SLOT)
             .map_or(Decoded::Bad, decode)
@@ -88,7 +90,7 @@ pub(super) fn read(file: &[u8], inode: u64) -> Found {
             };
         }
     };
-    let integrity = if newest.inode != inode {
+    let integrity = if newest.identity != identity {
         Integrity::Copied
     } else if other_is_well {
         Integrity::Whole
@@ -103,7 +105,7 @@ pub(super) fn read(file: &[u8], inode: u64) -> Found {
         .map(|sequence| Next {
             offset: (1 - its_index) * SLOT,
             sequence,
-            inode,
+            identity,
         });
     Found {
         state: State {
@@ -127,7 +129,8 @@ pub(super) fn encode(state: &State, place: Next) -> Result<Slot, StoreError> {
     slot[8..12].copy_from_slice(&VERSION.to_le_bytes());
     slot[12..16].copy_from_slice(&length.to_le_bytes());
     slot[16..24].copy_from_slice(&place.sequence.to_le_bytes());
-    slot[24..32].copy_from_slice(&place.inode.to_le_bytes());
+    slot[24..32].copy_from_slice(&place.identity.inode.to_le_bytes());
+    slot[32..40].copy_from_slice(&place.identity.born.to_le_bytes());
     let sum = checksum(&slot, end);
     slot[SUM_AT..HEADER].copy_from_slice(&sum.to_le_bytes());
     Ok(slot)
@@ -146,7 +149,7 @@ enum Decoded {
 
 struct Contents {
     sequence: u64,
-    inode: u64,
+    identity: FileIdentity,
     state: State,
 }
 
@@ -174,7 +177,10 @@ fn decode(slot: &[u8]) -> Decoded {
     state.map_or(Decoded::Foreign, |state| {
         Decoded::Well(Contents {
             sequence: number(16),
-            inode: number(24),
+            identity: FileIdentity {
+                inode: number(24),
+                born: number(32),
+            },
             state,
         })
     })
@@ -196,8 +202,8 @@ fn checksum(slot: &[u8], end: usize) -> u32 {
 
 const MAGIC: &[u8] = b"NLATCHST";
 const VERSION: u32 = 1;
-const SUM_AT: usize = 32;
-const HEADER: usize = 36;
+const SUM_AT: usize = 40;
+const HEADER: usize = 44;
 
 #[cfg(test)]
 mod tests {
@@ -205,7 +211,18 @@ mod tests {
     use crate::place::Place;
     use proptest::prelude::*;
 
-    const INODE: u64 = 77;
+    const FILE_ITSELF: FileIdentity = FileIdentity {
+        inode: 77,
+        born: 1_795_487_400_123_456_789,
+    };
+    const ANOTHER_INODE: FileIdentity = FileIdentity {
+        inode: 78,
+        ..FILE_ITSELF
+    };
+    const BORN_LATER: FileIdentity = FileIdentity {
+        born: FILE_ITSELF.born + 1,
+        ..FILE_ITSELF
+    };
 
     /// A state that is told from others by its number, and whose text is as long as the number says.
     fn state(number: u32) -> State {
@@ -218,7 +235,7 @@ mod tests {
     }
 
     fn after(file: &[u8], number: u32) -> Vec<u8> {
-        let next = read(file, INODE).next.unwrap();
+        let next = read(file, FILE_ITSELF).next.unwrap();
         let mut file = file.to_vec();
         file[next.offset..next.offset + SLOT]
             .copy_from_slice(&encode(&state(number), next).unwrap());
@@ -226,7 +243,7 @@ mod tests {
     }
 
     fn found(file: &[u8]) -> (u32, Integrity) {
-        let state = read(file, INODE).state;
+        let state = read(file, FILE_ITSELF).state;
         (state.elsewhere.failures, state.integrity)
     }
 
@@ -236,7 +253,7 @@ mod tests {
             Next {
                 offset: 0,
                 sequence,
-                inode: INODE,
+                identity: FILE_ITSELF,
             },
         )
         .unwrap()
@@ -244,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_new_file_is_whole_and_every_later_state_comes_back() {
-        let mut file = new_file(&state(0), INODE).unwrap();
+        let mut file = new_file(&state(0), FILE_ITSELF).unwrap();
         assert_eq!((file.len(), found(&file)), (FILE, (0, Integrity::Whole)));
         for number in 1..20 {
             file = after(&file, number);
@@ -259,36 +276,38 @@ mod tests {
             Next {
                 offset: 0,
                 sequence: 5,
-                inode: 6,
+                identity: FileIdentity { inode: 6, born: 7 },
             },
         )
         .unwrap();
         assert_eq!(&slot[0..8], b"NLATCHST");
         assert_eq!(slot[8..16], [1, 0, 0, 0, 22, 0, 0, 0]);
-        assert_eq!(
-            slot[16..32],
-            [5, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0]
-        );
-        assert_eq!(&slot[36..58], b"elsewhere 0 0\nwrong 0\n");
-        assert!(slot[58..].iter().all(|&byte| byte == 0));
+        assert_eq!(slot[16..24], [5, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(slot[24..32], [6, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(slot[32..40], [7, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(&slot[44..66], b"elsewhere 0 0\nwrong 0\n");
+        assert!(slot[66..].iter().all(|&byte| byte == 0));
     }
 
     #[test]
     fn given_one_bad_slot_the_other_stands_and_the_next_write_mends_it() {
         for damaged in 0..2 {
-            let mut file = after(&new_file(&state(1), INODE).unwrap(), 2);
+            let mut file = after(&new_file(&state(1), FILE_ITSELF).unwrap(), 2);
             file[damaged * SLOT + 40] ^= 1;
             let (number, integrity) = found(&file);
             assert_eq!(integrity, Integrity::OneSlotBad);
             assert!(number == 1 || number == 2);
-            assert_eq!(read(&file, INODE).next.unwrap().offset, damaged * SLOT);
+            assert_eq!(
+                read(&file, FILE_ITSELF).next.unwrap().offset,
+                damaged * SLOT
+            );
             assert_eq!(found(&after(&file, 3)), (3, Integrity::Whole));
         }
     }
 
     #[test]
     fn an_invalidated_slot_is_bad() {
-        let mut file = after(&new_file(&state(1), INODE).unwrap(), 2);
+        let mut file = after(&new_file(&state(1), FILE_ITSELF).unwrap(), 2);
         file[..SLOT].copy_from_slice(&INVALID);
         assert_eq!(found(&file), (1, Integrity::OneSlotBad));
     }
@@ -297,35 +316,37 @@ mod tests {
     fn given_two_bad_slots_the_state_is_lost_and_the_file_is_written_anew() {
         for file in [vec![], vec![0; FILE], vec![0xff; FILE], vec![0; 100]] {
             assert_eq!(found(&file), (0, Integrity::Lost));
-            assert_eq!(read(&file, INODE).next, None);
+            assert_eq!(read(&file, FILE_ITSELF).next, None);
         }
     }
 
     #[test]
     fn a_file_cut_short_is_read_as_far_as_it_goes_and_written_anew() {
-        let file = new_file(&state(4), INODE).unwrap();
+        let file = new_file(&state(4), FILE_ITSELF).unwrap();
         assert_eq!(found(&file[..SLOT + 5]), (4, Integrity::OneSlotBad));
-        assert_eq!(read(&file[..SLOT + 5], INODE).next, None);
+        assert_eq!(read(&file[..SLOT + 5], FILE_ITSELF).next, None);
     }
 
     #[test]
-    fn another_inode_means_a_copy_until_the_next_write() {
-        let file = new_file(&state(3), INODE + 1).unwrap();
-        assert_eq!(found(&file), (3, Integrity::Copied));
-        let file = after(&file, 4);
-        assert_eq!(found(&file), (4, Integrity::Whole));
+    fn another_inode_or_birth_means_a_copy_until_the_next_write() {
+        for other in [ANOTHER_INODE, BORN_LATER] {
+            let file = new_file(&state(3), other).unwrap();
+            assert_eq!(found(&file), (3, Integrity::Copied));
+            let file = after(&file, 4);
+            assert_eq!(found(&file), (4, Integrity::Whole));
+        }
     }
 
     #[test]
     fn a_copy_with_a_bad_slot_is_above_all_a_copy() {
-        let mut file = new_file(&state(3), INODE + 1).unwrap();
+        let mut file = new_file(&state(3), ANOTHER_INODE).unwrap();
         file[0] = 0;
         assert_eq!(found(&file), (3, Integrity::Copied));
     }
 
     #[test]
     fn slots_may_change_places() {
-        let file = after(&new_file(&state(1), INODE).unwrap(), 2);
+        let file = after(&new_file(&state(1), FILE_ITSELF).unwrap(), 2);
         let swapped = [&file[SLOT..], &file[..SLOT]].concat();
         assert_eq!(found(&swapped), (2, Integrity::Whole));
         assert_eq!(found(&after(&swapped, 3)), (3, Integrity::Whole));
@@ -341,13 +362,13 @@ mod tests {
     fn numbers_do_not_wrap() {
         let file = [with_sequence(1, u64::MAX), with_sequence(2, 0)].concat();
         assert_eq!(found(&file), (1, Integrity::Whole));
-        assert_eq!(read(&file, INODE).next, None);
+        assert_eq!(read(&file, FILE_ITSELF).next, None);
     }
 
     #[test]
     fn a_slot_of_another_version_is_never_passed_over_for_an_older_one() {
         for (at, byte) in [(8, 2), (HEADER, b'X')] {
-            let mut file = after(&new_file(&state(1), INODE).unwrap(), 2);
+            let mut file = after(&new_file(&state(1), FILE_ITSELF).unwrap(), 2);
             // The newer one is the first.
             file[at] = byte;
             let sum = checksum(&file[..SLOT], HEADER + state(2).to_text().len());
@@ -365,7 +386,7 @@ mod tests {
             Next {
                 offset: 0,
                 sequence: 1,
-                inode: INODE,
+                identity: FILE_ITSELF,
             },
         );
         assert!(
@@ -376,11 +397,11 @@ mod tests {
 
     #[test]
     fn a_write_torn_anywhere_leaves_the_old_state_or_the_new() {
-        let old = after(&new_file(&state(5), INODE).unwrap(), 7);
+        let old = after(&new_file(&state(5), FILE_ITSELF).unwrap(), 7);
         let new = after(&old, 8);
         for cut in 0..=SLOT {
             for (front, back) in [(&new, &old), (&old, &new)] {
-                let slot = read(&old, INODE).next.unwrap().offset;
+                let slot = read(&old, FILE_ITSELF).next.unwrap().offset;
                 let mut torn = back.clone();
                 torn[slot..slot + cut].copy_from_slice(&front[slot..slot + cut]);
                 let (number, integrity) = found(&torn);
@@ -399,8 +420,8 @@ mod tests {
             sectors in prop::array::uniform8(any::<bool>()),
         ) {
             let [before, old, new] = numbers;
-            let file = after(&new_file(&state(before), INODE).unwrap(), old);
-            let next = read(&file, INODE).next.unwrap();
+            let file = after(&new_file(&state(before), FILE_ITSELF).unwrap(), old);
+            let next = read(&file, FILE_ITSELF).next.unwrap();
             let whole = encode(&state(new), next).unwrap();
             let mut torn = file;
             for (sector, _) in sectors.iter().enumerate().filter(|(_, written)| **written) {
@@ -413,7 +434,7 @@ mod tests {
 
         #[test]
         fn a_changed_bit_never_makes_another_state(number in 0_u32..1000, at in 0..HEADER + 20, bit in 0_u8..8) {
-            let mut file = after(&new_file(&state(1001), INODE).unwrap(), number);
+            let mut file = after(&new_file(&state(1001), FILE_ITSELF).unwrap(), number);
             file[at] ^= 1 << bit;
             let (found, _) = found(&file);
             prop_assert!(found == number || found == 1001);
@@ -421,10 +442,10 @@ mod tests {
 
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), length in any::<u32>()) {
-            let mut file = new_file(&state(1), INODE).unwrap();
+            let mut file = new_file(&state(1), FILE_ITSELF).unwrap();
             file[12..16].copy_from_slice(&length.to_le_bytes());
             file[36..36 + bytes.len()].copy_from_slice(&bytes);
-            read(&file, INODE);
+            read(&file, FILE_ITSELF);
         }
     }
 }

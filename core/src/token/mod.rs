@@ -72,6 +72,12 @@ impl Token {
             .collect()
     }
 
+    /// Whether the two cannot both be a person's.
+    #[must_use]
+    pub fn is_twin_of(&self, other: &Self) -> bool {
+        self.id == other.id || self.label == other.label || self.secret.is_same_as(&other.secret)
+    }
+
     fn hotp(&self) -> Hotp {
         Hotp::new(&self.secret, self.algorithm, self.digits)
     }

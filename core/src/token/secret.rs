@@ -3,6 +3,7 @@
 use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::Algorithm;
@@ -48,6 +49,12 @@ impl Secret {
     #[must_use]
     pub fn to_base32(&self) -> Zeroizing<String> {
         Zeroizing::new(BASE32_NOPAD.encode(&self.0))
+    }
+
+    /// Whether two secrets are the same, in constant time.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
     }
 
     /// A copy for the library that computes codes; it wipes it too.

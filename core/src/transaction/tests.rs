@@ -1,6 +1,7 @@
 use super::*;
 use crate::backup_codes::{Cost, Count};
 use crate::check::Refusal;
+use crate::id::Id;
 use crate::state::{Bucket, KnownPlace};
 use crate::testing::token::token;
 use crate::throttle::Throttle;
@@ -19,16 +20,7 @@ const RULES: Rules = Rules {
 };
 
 fn set() -> BackupCodes {
-    BackupCodes::make(
-        Count::DEFAULT,
-        Cost {
-            m_kib: 8,
-            t: 1,
-            p: 1,
-        },
-    )
-    .unwrap()
-    .0
+    cheap_set().0
 }
 
 fn enrollment(tokens: Vec<Token>) -> Enrollment {
@@ -46,16 +38,11 @@ fn apply<T: Transaction>(record: &mut Record, mut transaction: T) -> T::Outcome 
     let (outcome, change) = transaction.apply(record, NOW);
     match change {
         Change::Nothing => {}
-        Change::State(state) => {
-            record.state = State {
-                integrity: Integrity::Whole,
-                ..state
-            }
-        }
+        Change::State(state) => record.state = written(state),
         Change::Enrollment(enrollment, state) => {
             *record = Record {
                 enrollment: Some(enrollment),
-                state,
+                state: written(state),
             };
         }
         Change::Remove => *record = Record::default(),
@@ -63,8 +50,20 @@ fn apply<T: Transaction>(record: &mut Record, mut transaction: T) -> T::Outcome 
     outcome
 }
 
-fn enroll(tokens: Vec<Token>, existing: Existing) -> Enroll {
+fn set_of(record: &Record) -> Option<Id> {
+    let codes = record.enrollment.as_ref()?.backup_codes.as_ref()?;
+    Some(codes.id)
+}
+
+/// What a store would have written.
+fn written(state: State) -> State {
+    assert_eq!(state.integrity, Integrity::Whole, "doubts must be resolved");
+    State::parse(&state.to_text()).unwrap()
+}
+
+fn enroll(tokens: Vec<Token>, existing: Existing) -> Enroll<'static> {
     Enroll {
+        rules: &RULES,
         enrollment: enrollment(tokens),
         existing,
         proved: Vec::new(),
@@ -116,8 +115,8 @@ fn the_code_that_proved_a_token_opens_no_door() {
     let mut record = Record::default();
     let token = token(1, "phone");
     let proved = vec![TokenState {
-        id: token.id,
         last_step: Some(token.step_at(NOW)),
+        ..TokenState::new(token.id)
     }];
     apply(
         &mut record,
@@ -125,6 +124,7 @@ fn the_code_that_proved_a_token_opens_no_door() {
             enrollment: enrollment(vec![token]),
             existing: Existing::Keep,
             proved,
+            rules: &RULES,
         },
     );
     assert!(matches!(
@@ -159,14 +159,18 @@ fn locks_outlive_a_new_enrollment_but_the_hard_limit_ends_with_it() {
         enroll(vec![token(3, "new")], Existing::Replace),
     );
     assert_eq!(record.state.elsewhere.failures, 7);
-    record.state.disabled = true;
+    record.state.disable();
     record.state.elsewhere.failures = 100;
     apply(
         &mut record,
         enroll(vec![token(4, "newer")], Existing::Replace),
     );
+    assert!(matches!(
+        answer(&mut record, &code(4)),
+        Verdict::Accepted(_)
+    ));
     assert_eq!(
-        (record.state.disabled, record.state.elsewhere.failures),
+        (record.state.is_disabled(), record.state.elsewhere.failures),
         (false, 0)
     );
 }
@@ -199,8 +203,17 @@ fn new_codes_end_the_old_ones_and_no_longer_wait() {
         .unwrap()
         .id;
     record.state.spent.push(SpentCodes { set: old, codes: 7 });
-    record.state.backup_codes_wait = true;
-    assert_eq!(apply(&mut record, RenewCodes { codes: set() }), Ok(()));
+    record.state.waiting = Some(old);
+    assert_eq!(
+        apply(
+            &mut record,
+            RenewCodes {
+                codes: set(),
+                rules: &RULES
+            }
+        ),
+        Ok(())
+    );
     assert_ne!(
         record
             .enrollment
@@ -212,9 +225,15 @@ fn new_codes_end_the_old_ones_and_no_longer_wait() {
             .id,
         old
     );
-    assert!(!record.state.backup_codes_wait);
+    assert!(record.state.waiting != set_of(&record));
     assert_eq!(
-        apply(&mut Record::default(), RenewCodes { codes: set() }),
+        apply(
+            &mut Record::default(),
+            RenewCodes {
+                codes: set(),
+                rules: &RULES
+            }
+        ),
         Err(NothingThere::NotEnrolled)
     );
 }
@@ -224,6 +243,7 @@ fn one_token_can_be_removed_and_the_last_one_takes_everything_along() {
     let mut record = enrolled();
     let remove = |label: &str| Remove {
         label: Some(Label::parse(label).unwrap()),
+        rules: &RULES,
     };
     assert_eq!(
         apply(&mut record, remove("watch")),
@@ -240,7 +260,13 @@ fn one_token_can_be_removed_and_the_last_one_takes_everything_along() {
     );
     assert!(record.enrollment.is_none());
     assert_eq!(
-        apply(&mut record, Remove { label: None }),
+        apply(
+            &mut record,
+            Remove {
+                label: None,
+                rules: &RULES
+            }
+        ),
         Err(NothingThere::NotEnrolled)
     );
 }
@@ -256,16 +282,16 @@ fn unlocking_forgets_failures_but_not_the_hard_limit() {
         failures: 60,
         since: NOW,
     };
-    record.state.backup_codes_wait = true;
+    record.state.waiting = set_of(&record);
     assert_eq!(apply(&mut record, unlock()), Ok(Unlocked::Done));
     assert_eq!(
         (
             record.state.elsewhere.failures,
-            record.state.backup_codes_wait
+            record.state.waiting.is_some()
         ),
         (0, false)
     );
-    record.state.disabled = true;
+    record.state.disable();
     assert_eq!(apply(&mut record, unlock()), Ok(Unlocked::StillDisabled));
     assert_eq!(
         answer(&mut record, &code(1)),
@@ -322,15 +348,7 @@ fn a_clock_that_ran_ahead_is_mended_without_making_a_used_code_new() {
 
 #[test]
 fn a_fresh_state_holds_everything_for_used_that_may_have_been() {
-    let (codes_of_alice, codes) = BackupCodes::make(
-        Count::DEFAULT,
-        Cost {
-            m_kib: 8,
-            t: 1,
-            p: 1,
-        },
-    )
-    .unwrap();
+    let (codes_of_alice, codes) = cheap_set();
     let mut record = enrolled();
     record.enrollment.as_mut().unwrap().backup_codes = Some(codes_of_alice);
     record.state = State {
@@ -369,4 +387,129 @@ fn a_fresh_state_holds_everything_for_used_that_may_have_been() {
             Verdict::Refused(Refusal::Replayed { .. })
         ));
     }
+}
+
+/// What is left when the state of a change was written and the enrollment was not: a full disk, a crash between.
+fn half_written<T: Transaction>(record: &Record, mut transaction: T) -> Record {
+    let (_, Change::Enrollment(_, state)) = transaction.apply(record, NOW) else {
+        panic!("no enrollment was to be written");
+    };
+    Record {
+        state: written(state),
+        ..record.clone()
+    }
+}
+
+#[test]
+fn half_a_replacement_forgives_nothing() {
+    let mut record = enrolled();
+    record.state.disable();
+    let mut half = half_written(&record, enroll(vec![token(3, "new")], Existing::Replace));
+    assert_eq!(
+        answer(&mut half, &code(1)),
+        Verdict::Refused(Refusal::Disabled)
+    );
+}
+
+#[test]
+fn half_a_renewal_leaves_the_old_codes_waiting() {
+    let (codes_of_alice, codes) = cheap_set();
+    let mut record = enrolled();
+    record.enrollment.as_mut().unwrap().backup_codes = Some(codes_of_alice);
+    record.state.waiting = set_of(&record);
+    let renew = RenewCodes {
+        codes: set(),
+        rules: &RULES,
+    };
+    let mut half = half_written(&record, renew);
+    assert_eq!(
+        answer(&mut half, &codes[0].grouped()),
+        Verdict::Refused(Refusal::BackupCodesWait)
+    );
+}
+
+#[test]
+fn no_change_of_a_doubtful_record_makes_a_used_code_new() {
+    let (codes_of_alice, codes) = cheap_set();
+    for found in [Integrity::OneSlotBad, Integrity::Copied] {
+        let mut doubtful = enrolled();
+        doubtful.enrollment.as_mut().unwrap().backup_codes = Some(codes_of_alice.clone());
+        doubtful.state.integrity = found;
+        let changes: [fn(&mut Record); 3] = [
+            |record| {
+                let label = Some(Label::parse("tablet").unwrap());
+                apply(
+                    record,
+                    Remove {
+                        label,
+                        rules: &RULES,
+                    },
+                )
+                .unwrap();
+            },
+            |record| {
+                apply(
+                    record,
+                    Unlock {
+                        mend: Mend::Clock,
+                        rules: &RULES,
+                    },
+                )
+                .unwrap();
+            },
+            |record| {
+                let codes = record.enrollment.as_ref().unwrap().backup_codes.clone();
+                let renew = RenewCodes {
+                    codes: codes.unwrap(),
+                    rules: &RULES,
+                };
+                apply(record, renew).unwrap();
+            },
+        ];
+        for change in changes {
+            let mut record = doubtful.clone();
+            change(&mut record);
+            let verdict = answer(&mut record, &code(1));
+            assert!(
+                matches!(verdict, Verdict::Refused(Refusal::Replayed { .. })),
+                "{found:?}: {verdict:?}"
+            );
+            if found == Integrity::Copied {
+                assert_eq!(
+                    answer(&mut record, &codes[0].grouped()),
+                    Verdict::Refused(Refusal::BackupCodesWait)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn whoever_gets_a_name_that_somebody_had_before_gets_none_of_their_places() {
+    let mut record = enrolled();
+    let bucket = Bucket {
+        failures: 3,
+        since: NOW,
+    };
+    record.state.places.push(KnownPlace {
+        place: Place::Local(1),
+        last_success: NOW,
+        bucket,
+    });
+    let mut new = enroll(vec![token(3, "new")], Existing::Replace);
+    new.enrollment.uid = 1001;
+    apply(&mut record, new);
+    assert_eq!(
+        (record.state.places.len(), record.state.elsewhere.failures),
+        (0, 3)
+    );
+}
+
+fn cheap_set() -> (BackupCodes, Vec<crate::backup_codes::BackupCode>) {
+    let cost = Cost {
+        m_kib: 8,
+        t: 1,
+        p: 1,
+    };
+    BackupCodes::make(Count::DEFAULT, cost).unwrap()
 }

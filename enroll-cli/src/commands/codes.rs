@@ -26,7 +26,11 @@ pub fn run(app: &App, arguments: &cli::Codes) -> anyhow::Result<()> {
     let (set, codes) = BackupCodes::make(app.config.backup_codes.count, Cost::DEFAULT)?;
     let signals = Signals::hold()?;
     signals.obey()?;
-    let mut renew = RenewCodes { codes: set };
+    let rules = app.config.rules();
+    let mut renew = RenewCodes {
+        codes: set,
+        rules: &rules,
+    };
     transaction::run(&app.store, &app.clock, &person.name, &mut renew)
         .with_context(|| {
             format!("it is not certain which backup codes hold now; when this is mended, run again: nightlatch codes {user}")

@@ -196,7 +196,9 @@ fn keep(
 ) -> anyhow::Result<Enrolled> {
     let user = account.name.as_str();
     let store = FileStore::create(&app.config.store.dir).context("nothing was written")?;
+    let rules = app.config.rules();
     let mut enroll = Enroll {
+        rules: &rules,
         enrollment: new.enrollment.clone(),
         existing: if arguments.replace {
             Existing::Replace

@@ -31,8 +31,10 @@ pub fn run(app: &App, arguments: &cli::Remove) -> anyhow::Result<()> {
         return Err(Failure::Told.into());
     }
     signals.obey()?;
+    let rules = app.config.rules();
     let mut remove = Remove {
         label: arguments.label.clone(),
+        rules: &rules,
     };
     let removed = transaction::run(&app.store, &app.clock, &person.name, &mut remove)
         .with_context(|| {

@@ -37,8 +37,8 @@ fn record() -> Record {
     let (set, _) = BackupCodes::make(Count::DEFAULT, CHEAP).unwrap();
     let state = State {
         tokens: vec![TokenState {
-            id: token.id,
             last_step: Some(token.step_at(NOW).minus(2)),
+            ..TokenState::new(token.id)
         }],
         spent: vec![SpentCodes {
             set: set.id,
@@ -166,12 +166,18 @@ fn every_problem_names_its_mend() {
         ),
         (
             alice(),
-            with(&|record| record.state.backup_codes_wait = true),
+            with(&|record| {
+                record.state.waiting = record
+                    .enrollment
+                    .as_ref()
+                    .and_then(|enrollment| enrollment.backup_codes.as_ref())
+                    .map(|set| set.id)
+            }),
             "nightlatch unlock alice",
         ),
         (
             alice(),
-            with(&|record| record.state.disabled = true),
+            with(&|record| record.state.disable()),
             "nightlatch enroll alice --replace",
         ),
     ] {

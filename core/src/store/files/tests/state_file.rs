@@ -86,6 +86,41 @@ fn a_state_that_was_copied_is_known_for_one_until_the_next_write() {
 }
 
 #[test]
+fn a_state_that_was_restored_is_known_for_one_though_it_may_have_its_old_inode() {
+    use std::os::unix::fs::MetadataExt as _;
+    let house = House::with_alice();
+    let path = house.file("state");
+    let saved = fs::read(&path).unwrap();
+    let mut same_inode = 0;
+    for _ in 0..20 {
+        let before = fs::metadata(&path).unwrap().ino();
+        // As tar does it: taken away, then made anew, and file systems like to give the same number.
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, &saved).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        same_inode += u32::from(fs::metadata(&path).unwrap().ino() == before);
+        assert_eq!(house.found(), (3, Integrity::Copied));
+    }
+    println!("{same_inode} of 20 had the inode from before");
+}
+
+#[test]
+fn a_state_whose_doubts_were_not_resolved_is_not_written() {
+    let house = House::with_alice();
+    for integrity in [Integrity::OneSlotBad, Integrity::Copied, Integrity::Lost] {
+        let doubtful = State {
+            integrity,
+            ..state(9)
+        };
+        let refused = house.change(Change::State(doubtful.clone()));
+        assert!(matches!(refused, Err(StoreError::Doubtful)));
+        let refused = house.change(Change::Enrollment(enrollment("alice"), doubtful));
+        assert!(matches!(refused, Err(StoreError::Doubtful)));
+    }
+    assert_eq!(house.found(), (3, Integrity::Whole));
+}
+
+#[test]
 fn given_a_small_limit_on_file_sizes_nothing_is_decided() {
     if !in_a_process_of_its_own(
         "store::files::tests::state_file::given_a_small_limit_on_file_sizes_nothing_is_decided",
