@@ -122,6 +122,8 @@ pub struct Login<'w> {
     longest_lock: Duration,
     questions_left: u32,
     previous: Option<Answer>,
+    /// What kept an answer from being looked at, if anything did.
+    fault: Option<Fault>,
 }
 
 impl<'w> Login<'w> {
@@ -138,6 +140,7 @@ impl<'w> Login<'w> {
             longest_lock: Duration::from_secs(rules.throttle.longest_lock),
             questions_left: config.login.prompts.get(),
             previous: None,
+            fault: None,
             request,
         }
     }
@@ -193,7 +196,13 @@ impl<'w> Login<'w> {
             Subject::Known(account) => self.attempt(account, &answer),
             Subject::Unknown => self.attempt_of_nobody(&answer),
         };
-        self.previous = Some(answer);
+        match &verdict {
+            // It was not looked at, so it may be given again.
+            Verdict::Unavailable(fault) => self.fault = Some(fault.clone()),
+            Verdict::Accepted(_) | Verdict::Refused(_) | Verdict::Exempt => {
+                self.previous = Some(answer);
+            }
+        }
         verdict
     }
 
@@ -281,7 +290,7 @@ impl Conversation for Login<'_> {
         };
         self.wait_until_floor(answered);
         if self.questions_left == 0 {
-            return done(verdict);
+            return done(self.fault.take().map_or(verdict, Verdict::Unavailable));
         }
         self.ask(Some(say))
     }

@@ -3,7 +3,7 @@
  *
  *   pam-driver confdir=DIR service=NAME user=NAME [rhost=HOST] [tty=NAME] [silent=1]
  *              [calls=auth,setcred,acct] [conversation=KIND] [logins=N] [processes=N]
- *              [clock=FILE clock-step=SECONDS] [closed=1] < answers
+ *              [clock=FILE clock-step=SECONDS] [closed=1] [room=BYTES] < answers
  *
  * Answers are lines; `\xHH` and `\\` are escapes, so an answer may hold any byte. A line `%` ends the answers of one login
  * and begins those of the next (with fewer groups than logins or processes they are used in turn). A last line `*` repeats
@@ -15,6 +15,7 @@
  * With logins=N, N logins are made one after the other in this process. With processes=N, N processes make one login each,
  * and every one of them waits at its first question until all of them are there.
  * With closed=1, standard input, output and error are closed while logins are made, as some hosts close them.
+ * With room=BYTES, malloc has about that much left while the login is authenticated.
  * With clock=FILE, libfaketime's FAKETIME_TIMESTAMP_FILE is moved by clock-step after each login.
  *
  * Output, one event a line, fields by tabs, text escaped as above:
@@ -29,6 +30,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <locale.h>
 #include <malloc.h>
 #include <poll.h>
@@ -39,6 +41,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
@@ -64,6 +67,7 @@ static const char *calls = "auth", *conversation = "normal";
 static long logins = 1, processes = 1, clock_step;
 static int flags;
 static bool closed;
+static long room = -1;
 static struct group *groups;
 static size_t group_count;
 static char out_buffer[1 << 16];
@@ -229,13 +233,60 @@ static void note_delay(int code, unsigned microseconds, void *data)
 
 /* ---- one login ---- */
 
+/* Memory that is taken: each block begins with the address of the one before. */
+static char *taken;
+enum { BLOCK = 4096 }; /* more than malloc keeps back by itself */
+
+static void limit_data(rlim_t bytes)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_DATA, &limit) == 0) {
+        limit.rlim_cur = bytes;
+        setrlimit(RLIMIT_DATA, &limit);
+    }
+}
+
+static void give_back(long bytes)
+{
+    while (bytes > 0 && taken != NULL) {
+        char *block = taken;
+        taken = *(char **)block;
+        free(block);
+        bytes -= BLOCK;
+    }
+}
+
+/* Leaves malloc about `room` bytes and no more: the data may not grow, and what the heap still holds is taken. */
+static void take_memory(void)
+{
+    if (room < 0)
+        return;
+    limit_data(4096); /* 0 would mean none, to please valgrind */
+    char *block;
+    for (int most = 65536; most > 0 && (block = malloc(BLOCK)) != NULL; most--) {
+        *(char **)block = taken;
+        taken = block;
+    }
+    give_back(room);
+}
+
+static void give_memory_back(void)
+{
+    if (room < 0)
+        return;
+    limit_data(RLIM_INFINITY);
+    give_back(LONG_MAX);
+}
+
 static void call(pam_handle_t *pam, struct login *l, const char *name)
 {
     int code;
     l->since = now_us();
-    if (strcmp(name, "auth") == 0)
+    if (strcmp(name, "auth") == 0) {
+        take_memory();
         code = pam_authenticate(pam, flags);
-    else if (strcmp(name, "setcred") == 0)
+        give_memory_back();
+    } else if (strcmp(name, "setcred") == 0)
         code = pam_setcred(pam, PAM_ESTABLISH_CRED | flags);
     else if (strcmp(name, "acct") == 0)
         code = pam_acct_mgmt(pam, flags);
@@ -441,6 +492,8 @@ int main(int argc, char **argv)
             processes = atol(number);
         else if (option(argv[i], "clock-step", &number))
             clock_step = atol(number);
+        else if (option(argv[i], "room", &number))
+            room = atol(number);
         else if (strcmp(argv[i], "silent=1") == 0)
             flags |= PAM_SILENT;
         else if (strcmp(argv[i], "closed=1") == 0)

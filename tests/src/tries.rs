@@ -92,6 +92,11 @@ impl Tries {
         self.with("closed=1".to_owned())
     }
 
+    /// With an application that has memory left for so many bytes and no more.
+    pub fn with_room_for(self, bytes: usize) -> Self {
+        self.with(format!("room={bytes}"))
+    }
+
     /// So many log-ins, one after the other in one process.
     pub fn times(self, logins: usize) -> Self {
         self.with(format!("logins={logins}"))

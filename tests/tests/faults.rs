@@ -82,7 +82,7 @@ fn a_store_that_cannot_be_written_is_unavailable_and_spends_nothing() {
                 .always_answers(answer)
                 .run()
                 .gives(Code::AuthinfoUnavail)
-                .asking(1)
+                .asking(3)
                 .leaves_the_host_alone();
         }
         world
@@ -107,7 +107,7 @@ fn a_limit_on_file_sizes_below_the_states_is_unavailable_and_kills_nobody() {
                     .always_answers(answer)
                     .run_below(&["prlimit", &limit])
                     .gives(Code::AuthinfoUnavail)
-                    .asking(1);
+                    .asking(3);
             }
         }
         world.log().says(&["event=unavailable", "RLIMIT_FSIZE"]);
@@ -115,6 +115,33 @@ fn a_limit_on_file_sizes_below_the_states_is_unavailable_and_kills_nobody() {
         tries
             .run_below(&["prlimit", "--fsize=8192:8192"])
             .gives(Code::Success);
+    });
+}
+
+#[test]
+fn a_limit_on_memory_is_unavailable_before_anything_is_charged_and_kills_nobody() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        let wrong = alice.phone().wrong_code();
+        let mut unavailable = 0;
+        // That the driver lives is asserted with every run.
+        for room in (0..=256).step_by(4).map(|kib| kib * 1024) {
+            let outcome = alice
+                .tries()
+                .always_answers(&wrong)
+                .with_room_for(room)
+                .run();
+            match outcome.only().code() {
+                Code::AuthinfoUnavail => unavailable += 1,
+                Code::AuthErr => {}
+                other => panic!("{other:?} with room for {room} bytes"),
+            }
+        }
+        println!("{unavailable} of 65 were unavailable");
+        assert!((1..65).contains(&unavailable));
+        world
+            .log()
+            .says(&["event=unavailable", "too little memory"]);
     });
 }
 

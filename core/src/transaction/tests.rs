@@ -38,11 +38,11 @@ fn apply<T: Transaction>(record: &mut Record, mut transaction: T) -> T::Outcome 
     let (outcome, change) = transaction.apply(record, NOW);
     match change {
         Change::Nothing => {}
-        Change::State(state) => record.state = written(state),
+        Change::State(state) => record.state = written(&state),
         Change::Enrollment(enrollment, state) => {
             *record = Record {
                 enrollment: Some(enrollment),
-                state: written(state),
+                state: written(&state),
             };
         }
         Change::Remove => *record = Record::default(),
@@ -56,7 +56,7 @@ fn set_of(record: &Record) -> Option<Id> {
 }
 
 /// What a store would have written.
-fn written(state: State) -> State {
+fn written(state: &State) -> State {
     assert_eq!(state.integrity, Integrity::Whole, "doubts must be resolved");
     State::parse(&state.to_text()).unwrap()
 }
@@ -395,7 +395,7 @@ fn half_written<T: Transaction>(record: &Record, mut transaction: T) -> Record {
         panic!("no enrollment was to be written");
     };
     Record {
-        state: written(state),
+        state: written(&state),
         ..record.clone()
     }
 }

@@ -171,7 +171,7 @@ fn every_problem_names_its_mend() {
                     .enrollment
                     .as_ref()
                     .and_then(|enrollment| enrollment.backup_codes.as_ref())
-                    .map(|set| set.id)
+                    .map(|set| set.id);
             }),
             "nightlatch unlock alice",
         ),
