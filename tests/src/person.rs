@@ -54,20 +54,14 @@ impl<'w> Person<'w> {
     }
 
     fn with_password(world: &'w World, name: &str) -> Self {
-        let password = format!("correct horse of {name}");
-        system(
-            "chpasswd",
-            &[],
-            &format!("{name}:{password}\n"),
-            "install passwd",
-        );
-        Self {
+        let person = Self {
             world,
             name: name.to_owned(),
-            password,
+            password: String::new(),
             phone: None,
             backup_codes: Vec::new(),
-        }
+        };
+        person.whose_password_is(&format!("correct horse of {name}"))
     }
 
     /// Enrolls the person with `nightlatch enroll NAME --yes --json`.
@@ -96,6 +90,15 @@ impl<'w> Person<'w> {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Gives the account another password.
+    #[must_use]
+    pub fn whose_password_is(mut self, password: &str) -> Self {
+        password.clone_into(&mut self.password);
+        let line = format!("{}:{password}\n", self.name);
+        system("chpasswd", &[], &line, "install passwd");
+        self
     }
 
     /// The password.

@@ -129,11 +129,13 @@ fn sshs_password_method_lets_nobody_in_and_locks_nobody_out() {
         // sshd answers the hidden question with the password. That is no code, and so no try.
         world.configure("[throttle]\nfree_failures = 0\n");
         world.host_stack("sshd", Stack::PasswordAndCode);
-        let alice = world.user("alice").enrolled();
+        // Even where it looks like one.
+        let alice = world.user("alice").whose_password_is("20261124").enrolled();
         for _ in 0..3 {
             alice.ssh_by_password_method().is_turned_away();
         }
         world.log().says(&["event=rejected", "reason=not-a-code"]);
+        world.log().never_says("reason=wrong");
         alice.ssh().answers(&alice.phone().code()).is_let_in();
     });
 }
