@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use nix::errno::Errno;
 use nix::unistd::{Uid, User};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -76,7 +77,7 @@ impl Account {
         if login_name.is_empty() || login_name.contains('\0') {
             return Ok(None);
         }
-        let Some(by_name) = User::from_name(login_name).map_err(AccountError::Lookup)? else {
+        let Some(by_name) = found(User::from_name(login_name))? else {
             return Ok(None);
         };
         Self::of_uid(by_name.uid.as_raw())?
@@ -89,7 +90,7 @@ impl Account {
 
     /// The account that has this uid.
     pub fn of_uid(uid: u32) -> Result<Option<Self>, AccountError> {
-        let Some(user) = User::from_uid(Uid::from_raw(uid)).map_err(AccountError::Lookup)? else {
+        let Some(user) = found(User::from_uid(Uid::from_raw(uid)))? else {
             return Ok(None);
         };
         Ok(Some(Self {
@@ -135,6 +136,14 @@ pub enum AccountError {
     /// The canonical name cannot be used.
     #[error("the account's canonical name cannot be used: {0}")]
     Name(#[from] BadUserName),
+}
+
+/// These four errors mean "not found" too, by `getpwnam_r(3)`: name services differ.
+fn found(answer: nix::Result<Option<User>>) -> Result<Option<User>, AccountError> {
+    match answer {
+        Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Ok(None),
+        other => other.map_err(AccountError::Lookup),
+    }
 }
 
 fn encode(name: &str) -> String {

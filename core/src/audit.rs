@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 
 use crate::check::{Accepted, Factor, Fault, Refusal};
 use crate::place::Place;
+use crate::state::Doubt;
 
 /// Where events go. An event that cannot be kept never changes what happens.
 pub trait Audit {
@@ -23,6 +24,8 @@ pub enum Event<'a> {
     Rejected(Origin<'a>, &'a Refusal),
     /// It could not be told whether an answer was good.
     Unavailable(Origin<'a>, &'a Fault),
+    /// A record of past logins could not be fully believed; what may have been used counts as used from now on.
+    Doubtful(Origin<'a>, Doubt),
     /// Nobody was asked, since the policy says so.
     Exempt(Origin<'a>),
     /// The configuration or the module's arguments are wrong; everybody is refused.
@@ -133,7 +136,8 @@ impl Event<'_> {
             Self::Unavailable(..) | Self::Misconfigured { .. } | Self::Panicked { .. } => {
                 Severity::Error
             }
-            Self::Rejected(
+            Self::Doubtful(..)
+            | Self::Rejected(
                 _,
                 Refusal::OtherUid
                 | Refusal::Disabled
@@ -189,6 +193,11 @@ impl Event<'_> {
                 line.word("event", "unavailable")
                     .origin(origin)
                     .quoted("problem", &fault.to_string());
+            }
+            Self::Doubtful(origin, doubt) => {
+                line.word("event", "doubtful")
+                    .word("found", doubt.word())
+                    .origin(origin);
             }
             Self::Exempt(origin) => {
                 line.word("event", "exempt")
@@ -410,6 +419,7 @@ mod tests {
                 by,
                 mended: "locks",
             },
+            Event::Doubtful(origin, Doubt::Copied),
         ]
     }
 
@@ -432,6 +442,7 @@ mod tests {
             Event::TokenRemoved { .. } => 11,
             Event::EnrollmentRemoved { .. } => 12,
             Event::Unlocked { .. } => 13,
+            Event::Doubtful(..) => 14,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::backup_codes::{BackupCode, BackupCodeError, BackupCodes, Cost, Digest
 use crate::enrollment::Enrollment;
 use crate::id::Id;
 use crate::place::Place;
-use crate::state::{Integrity, SpentCodes, State, WrongCodes};
+use crate::state::{Integrity, State, WrongCodes};
 use crate::store::Record;
 use crate::throttle::{Gate, Throttle};
 use crate::time::Time;
@@ -307,9 +307,8 @@ impl Spend {
             }
             Self::BackupCode { set, number } => {
                 let bit = 1 << number;
-                match state.spent.iter_mut().find(|spent| spent.set == set) {
-                    Some(spent) => spent.codes |= bit,
-                    None => state.spent.push(SpentCodes { set, codes: bit }),
+                for spent in state.spent.iter_mut().filter(|spent| spent.set == set) {
+                    spent.codes |= bit;
                 }
             }
         }
@@ -363,7 +362,7 @@ fn find_backup_code(set: Option<&BackupCodes>, state: &State, digest: &Digest) -
     if spent.is_some_and(|spent| spent.holds(number)) {
         return Finding::Used(Refusal::Replayed { next_in: None });
     }
-    if state.waiting == Some(set.id) {
+    if state.waits(set.id) {
         return Finding::Used(Refusal::BackupCodesWait);
     }
     let used = 1 + spent.map_or(0, |spent| spent.count() as usize);

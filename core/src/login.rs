@@ -52,6 +52,8 @@ pub enum Subject {
     Known(Account),
     /// A name that leads to no account. It is asked like everybody, and refused.
     Unknown,
+    /// A name that the name service could not tell anything about. It is asked like everybody, and refused as unavailable.
+    Unresolved(Fault),
 }
 
 impl Subject {
@@ -60,7 +62,7 @@ impl Subject {
     pub fn name_to_log(&self) -> &str {
         match self {
             Self::Known(account) => account.name.as_str(),
-            Self::Unknown => "",
+            Self::Unknown | Self::Unresolved(_) => "",
         }
     }
 }
@@ -151,6 +153,9 @@ impl<'w> Login<'w> {
         match (self.mode, &self.request.subject) {
             (Mode::Required, _) => None,
             (Mode::Optional, Subject::Unknown) => Some(Verdict::Refused(Refusal::UnknownUser)),
+            (Mode::Optional, Subject::Unresolved(fault)) => {
+                Some(Verdict::Unavailable(fault.clone()))
+            }
             (Mode::Optional, Subject::Known(account)) => match self.world.store.look(&account.name)
             {
                 Ok(Record {
@@ -194,11 +199,18 @@ impl<'w> Login<'w> {
         }
         let verdict = match &self.request.subject {
             Subject::Known(account) => self.attempt(account, &answer),
-            Subject::Unknown => self.attempt_of_nobody(&answer),
+            Subject::Unknown => {
+                self.attempt_of_nobody(&answer, Verdict::Refused(Refusal::UnknownUser))
+            }
+            Subject::Unresolved(fault) => {
+                self.attempt_of_nobody(&answer, Verdict::Unavailable(fault.clone()))
+            }
         };
         match &verdict {
-            // It was not looked at, so it may be given again.
             Verdict::Unavailable(fault) => self.fault = Some(fault.clone()),
+            // These were not looked at: the same may be given again.
+            Verdict::Refused(Refusal::Locked { .. } | Refusal::ShareUsedUp | Refusal::Disabled) => {
+            }
             Verdict::Accepted(_) | Verdict::Refused(_) | Verdict::Exempt => {
                 self.previous = Some(answer);
             }
@@ -219,25 +231,36 @@ impl<'w> Login<'w> {
         if let Err(error) = prepared {
             return Verdict::Unavailable(Fault::Unusable(error.to_string()));
         }
-        transaction::run(world.store, world.clock, &account.name, &mut attempt)
-            .unwrap_or_else(|error| Verdict::Unavailable(Fault::Unusable(error.to_string())))
-    }
-
-    /// The same work as for somebody who is not enrolled, but for the store.
-    fn attempt_of_nobody(&self, answer: &Answer) -> Verdict {
-        let mut attempt = Attempt::new(0, self.place, answer, &self.rules);
-        match attempt.prepare(&Record::default()) {
-            Ok(()) => Verdict::Refused(Refusal::UnknownUser),
+        match transaction::run(world.store, world.clock, &account.name, &mut attempt) {
+            Ok(verdict) => {
+                if let Some(doubt) = attempt.doubt() {
+                    world.audit.note(&Event::Doubtful(self.origin(), doubt));
+                }
+                verdict
+            }
             Err(error) => Verdict::Unavailable(Fault::Unusable(error.to_string())),
         }
     }
 
-    fn note(&self, verdict: &Verdict) {
-        let origin = Origin {
+    /// The same work as for somebody who is not enrolled, but for the store.
+    fn attempt_of_nobody(&self, answer: &Answer, verdict: Verdict) -> Verdict {
+        let mut attempt = Attempt::new(0, self.place, answer, &self.rules);
+        match attempt.prepare(&Record::default()) {
+            Ok(()) => verdict,
+            Err(error) => Verdict::Unavailable(Fault::Unusable(error.to_string())),
+        }
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin {
             user: self.request.subject.name_to_log(),
             service: &self.request.service,
             rhost: self.request.rhost.as_deref(),
-        };
+        }
+    }
+
+    fn note(&self, verdict: &Verdict) {
+        let origin = self.origin();
         self.world.audit.note(&match verdict {
             Verdict::Accepted(accepted) => Event::Accepted(origin, accepted),
             Verdict::Refused(refusal) => Event::Rejected(origin, refusal),

@@ -75,6 +75,12 @@ pub struct SpentCodes {
 }
 
 impl SpentCodes {
+    /// Nothing is spent of a set. Every set that opens doors has an entry: of one without, nobody knows what was spent.
+    #[must_use]
+    pub fn none(set: Id) -> Self {
+        Self { set, codes: 0 }
+    }
+
     /// Whether code `number` is spent.
     #[must_use]
     pub fn holds(&self, number: u8) -> bool {
@@ -144,6 +150,38 @@ pub enum Integrity {
     Lost,
 }
 
+impl Integrity {
+    /// What is to be told about it, where a record goes on being used in spite of it.
+    #[must_use]
+    pub fn doubt(self) -> Option<Doubt> {
+        match self {
+            Self::OneSlotBad => Some(Doubt::OneSlotBad),
+            Self::Copied => Some(Doubt::Copied),
+            Self::Whole | Self::Lost => None,
+        }
+    }
+}
+
+/// Why a record was not fully believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// One of its two slots was bad.
+    OneSlotBad,
+    /// Its file was restored or copied.
+    Copied,
+}
+
+impl Doubt {
+    /// The word for it in the log: documented in docs/events.md, and stable.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OneSlotBad => "one-slot-bad",
+            Self::Copied => "copied",
+        }
+    }
+}
+
 impl State {
     /// Twice what an enrollment can have.
     pub const MOST_TOKENS: usize = 2 * Enrollment::MOST_TOKENS;
@@ -209,6 +247,14 @@ impl State {
     #[must_use]
     pub fn token(&self, id: Id) -> Option<&TokenState> {
         self.tokens.iter().find(|known| known.id == id)
+    }
+
+    /// Whether the backup codes of a set wait for an administrator: nobody knows for sure what was spent.
+    #[must_use]
+    pub fn waits(&self, set: Id) -> bool {
+        self.waiting == Some(set)
+            || self.integrity == Integrity::Copied
+            || self.spent_of(set).is_none()
     }
 
     /// What is spent of a set.

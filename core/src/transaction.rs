@@ -9,7 +9,7 @@ use crate::backup_codes::{BackupCodeError, BackupCodes};
 use crate::check::{Decision, Fault, Rules, SaltedDigest, Try, Verdict, check, salt_and_cost};
 use crate::enrollment::Enrollment;
 use crate::place::Place;
-use crate::state::{Integrity, SpentCodes, State, TokenState};
+use crate::state::{Doubt, Integrity, SpentCodes, State, TokenState, WrongCodes};
 use crate::store::{Change, Record, Store, StoreError};
 use crate::time::{Clock, Time};
 use crate::token::Label;
@@ -48,6 +48,7 @@ pub struct Attempt<'a> {
     rules: &'a Rules,
     /// Made at most once for a salt, however often the transaction is applied.
     digest: Option<SaltedDigest>,
+    doubt: Option<Doubt>,
 }
 
 impl<'a> Attempt<'a> {
@@ -60,7 +61,14 @@ impl<'a> Attempt<'a> {
             answer,
             rules,
             digest: None,
+            doubt: None,
         }
+    }
+
+    /// Why the record could not be fully believed, if the answer settled that.
+    #[must_use]
+    pub fn doubt(&self) -> Option<Doubt> {
+        self.doubt
     }
 
     /// Makes the digest that will be needed, if the answer is a backup code, before anybody waits for the lock: under
@@ -91,6 +99,7 @@ impl Transaction for Attempt<'_> {
             };
             let (salt, cost) = match check(record, &attempt, now) {
                 Decision::Answer(verdict, state) => {
+                    self.doubt = state.as_ref().and_then(|_| record.state.integrity.doubt());
                     return (verdict, state.map_or(Change::Nothing, Change::State));
                 }
                 Decision::NeedsDigest(salt, cost) => (salt, cost),
@@ -161,13 +170,14 @@ impl Transaction for Enroll<'_> {
         if state.is_disabled() {
             state.clear_failures();
         }
-        if record
+        let same_person = record
             .enrollment
             .as_ref()
-            .is_some_and(|old| old.uid != self.enrollment.uid)
-        {
+            .is_some_and(|old| old.uid == self.enrollment.uid);
+        if !same_person {
             // Names get reused: where somebody else got in is no place of this person.
             state.forget_places();
+            state.wrong = WrongCodes::default();
         }
         for token in &self.enrollment.tokens {
             let proved = self.proved.iter().find(|proved| proved.id == token.id);
@@ -175,6 +185,8 @@ impl Transaction for Enroll<'_> {
                 .tokens
                 .push(proved.copied().unwrap_or(TokenState::new(token.id)));
         }
+        let set = self.enrollment.backup_codes.as_ref();
+        state.spent.extend(set.map(|set| SpentCodes::none(set.id)));
         let outcome = if record.enrollment.is_some() {
             Enrolled::Replaced
         } else {
@@ -222,7 +234,8 @@ impl Transaction for RenewCodes<'_> {
             ..enrollment.clone()
         };
         // The old set goes on waiting, if it did, until the new one is in its place.
-        let state = state_to_change(record, self.rules, now);
+        let mut state = state_to_change(record, self.rules, now);
+        state.spent.push(SpentCodes::none(self.codes.id));
         (Ok(()), Change::Enrollment(enrollment, state))
     }
 }
@@ -315,6 +328,11 @@ impl Transaction for Unlock<'_> {
             Mend::Locks => {
                 state.clear_failures();
                 state.waiting = None;
+                if let Some(set) = &enrollment.backup_codes
+                    && state.spent_of(set.id).is_none()
+                {
+                    state.spent.push(SpentCodes::none(set.id));
+                }
             }
             Mend::Clock => {
                 for token in &enrollment.tokens {

@@ -224,7 +224,7 @@ impl CodesSummary {
         Some(Self {
             left: of.saturating_sub(spent.map_or(0, |spent| spent.count() as usize)),
             of,
-            waiting: state.waiting == Some(set.id) || state.integrity == Integrity::Copied,
+            waiting: state.waits(set.id),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nightlatch_core::account::{Account, AccountError};
+use nightlatch_core::account::Account;
 use nightlatch_core::answer::Answer;
 use nightlatch_core::audit::{Audit as _, Event, Origin};
 use nightlatch_core::check::{Fault, Verdict};
@@ -82,15 +82,7 @@ fn request(
         Ok(Ok(Some(account))) => Subject::Known(account),
         // The question does not tell these from people who exist; the refusal after it does not either.
         Ok(Ok(None)) | Err(_) => Subject::Unknown,
-        Ok(Err(error)) => {
-            let code = unavailable(host, &Fault::Unusable(error.to_string()));
-            // No name can be looked up: nobody learns anything from an end without a question. An account that is broken
-            // is asked like everybody, and the log has a line for what is broken and one for what came of it.
-            if matches!(error, AccountError::Lookup(_)) {
-                return Err(code);
-            }
-            Subject::Unknown
-        }
+        Ok(Err(error)) => Subject::Unresolved(Fault::Unusable(error.to_string())),
     };
     Ok(Request {
         subject,

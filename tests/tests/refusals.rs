@@ -182,7 +182,7 @@ fn no_refusal_comes_before_the_floor_and_its_time_does_not_tell_why() {
         for (user, reason, count) in [
             ("alice", "wrong", 3 * ROUNDS),
             ("dave", "wrong", 3 * ROUNDS),
-            ("carol", "locked", ROUNDS),
+            ("carol", "locked", 3 * ROUNDS),
             ("bob", "not-enrolled", 3 * ROUNDS),
         ] {
             let lines = world

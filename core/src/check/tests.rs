@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::account::UserName;
 use crate::id::Id;
-use crate::state::{Bucket, KnownPlace, TokenState};
+use crate::state::{Bucket, KnownPlace, SpentCodes, TokenState};
 use crate::testing::token::token;
 use crate::token::Secret;
 
@@ -45,6 +45,7 @@ impl Person {
                 .iter()
                 .map(|token| TokenState::new(token.id))
                 .collect(),
+            spent: vec![SpentCodes::none(set.id)],
             ..State::default()
         };
         let enrollment = Enrollment {
@@ -544,7 +545,7 @@ fn what_belonged_to_a_replaced_enrollment_is_dropped_at_the_next_success() {
             alice.record.state.tokens.len(),
             alice.record.state.spent.len()
         ),
-        (1, 0)
+        (1, 1)
     );
 }
 
@@ -619,4 +620,18 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn of_a_set_that_the_state_does_not_know_no_code_opens() {
+    // As when an old enrollment is restored beside a state that has forgotten its set.
+    let mut alice = Person::enrolled();
+    alice.record.state.spent.clear();
+    let backup = alice.codes[0].grouped().to_string();
+    assert_eq!(
+        alice.answers(&backup),
+        Verdict::Refused(Refusal::BackupCodesWait)
+    );
+    let code = alice.code(0);
+    assert!(is_accepted(&alice.answers(&code)));
 }

@@ -5,7 +5,7 @@ use crate::account::UserName;
 use crate::backup_codes::{BackupCode, BackupCodes, Cost, Count};
 use crate::check::Factor;
 use crate::enrollment::Enrollment;
-use crate::state::{Integrity, State, TokenState};
+use crate::state::{Integrity, SpentCodes, State, TokenState};
 use crate::store::MemoryStore;
 use crate::testing::token::token;
 use crate::time::{ClockError, Time};
@@ -59,6 +59,7 @@ impl Scene {
             p: 1,
         };
         let (set, backup_codes) = BackupCodes::make(Count::DEFAULT, cheap).unwrap();
+        let set_id = set.id;
         let store = MemoryStore::new();
         let enrollment = Enrollment {
             user: alice().name,
@@ -69,6 +70,7 @@ impl Scene {
         };
         let state = State {
             tokens: vec![TokenState::new(token.id)],
+            spent: vec![SpentCodes::none(set_id)],
             ..State::default()
         };
         store.put(
@@ -408,4 +410,62 @@ fn the_question_can_be_another_one() {
         panic!()
     };
     assert_eq!((prompt.text.as_str(), prompt.echo), ("Code = ", Echo::On));
+}
+
+#[test]
+fn a_right_code_that_was_given_during_a_lock_may_be_given_again_after_it() {
+    let scene = Scene::new();
+    let mut record = scene.store.look(&alice().name).unwrap();
+    record.state.elsewhere = crate::state::Bucket {
+        failures: 6,
+        since: Time::from_unix(scene.clock.now.get()),
+    };
+    scene.store.put(&alice().name, record);
+    let backup = scene.backup_codes[0].grouped();
+    let mut login = scene.login(Subject::Known(alice()));
+    login.start();
+    login.answer(typed(&backup));
+    assert!(
+        scene
+            .last_line()
+            .starts_with("event=rejected reason=locked")
+    );
+    scene.clock.now.set(scene.clock.now.get() + 30);
+    assert!(matches!(
+        verdict(login.answer(typed(&backup))),
+        Verdict::Accepted(_)
+    ));
+}
+
+#[test]
+fn a_name_service_that_fails_does_not_show_in_the_number_of_questions() {
+    let scene = Scene::new();
+    let fault = Fault::Unusable("the name service failed".to_owned());
+    let mut login = scene.login(Subject::Unresolved(fault.clone()));
+    login.start();
+    for answer in ["111111", "hunter2"] {
+        question(&login.answer(typed(answer)));
+    }
+    assert_eq!(
+        verdict(login.answer(typed("222222"))),
+        Verdict::Unavailable(fault)
+    );
+}
+
+#[test]
+fn a_record_that_was_doubted_is_logged_once() {
+    let scene = Scene::new();
+    let mut record = scene.store.look(&alice().name).unwrap();
+    record.state.integrity = Integrity::Copied;
+    scene.store.put(&alice().name, record);
+    for _ in 0..2 {
+        let mut login = scene.login(Subject::Known(alice()));
+        login.start();
+        login.answer(typed("000000"));
+    }
+    let lines = scene.log.0.borrow();
+    let doubtful = lines
+        .iter()
+        .filter(|line| line.starts_with("event=doubtful found=copied user=\"alice\""));
+    assert_eq!(doubtful.count(), 1, "{lines:?}");
 }

@@ -202,7 +202,7 @@ fn new_codes_end_the_old_ones_and_no_longer_wait() {
         .as_ref()
         .unwrap()
         .id;
-    record.state.spent.push(SpentCodes { set: old, codes: 7 });
+    record.state.spent[0].codes = 7;
     record.state.waiting = Some(old);
     assert_eq!(
         apply(
