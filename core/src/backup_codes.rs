@@ -274,12 +274,7 @@ const ALPHABET: &[u8; 16] = b"34679CFHJKMRTWXY";
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const CHEAP: Cost = Cost {
-        m_kib: 8,
-        t: 1,
-        p: 1,
-    };
+    use crate::testing::CHEAP;
 
     #[test]
     fn a_code_is_found_in_its_own_set_and_in_no_other() {

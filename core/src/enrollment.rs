@@ -227,6 +227,7 @@ fn describe(text: &str, error: &toml::de::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{CHEAP, NOW};
     use proptest::prelude::*;
 
     fn enrollment() -> Enrollment {
@@ -240,19 +241,11 @@ mod tests {
             algorithm,
             digits: Digits::SIX,
         };
-        let (codes, _) = BackupCodes::make(
-            Count::DEFAULT,
-            Cost {
-                m_kib: 8,
-                t: 1,
-                p: 1,
-            },
-        )
-        .unwrap();
+        let (codes, _) = BackupCodes::make(Count::DEFAULT, CHEAP).unwrap();
         Enrollment {
             user: UserName::parse("al\"ice\\").unwrap(),
             uid: 1000,
-            created: Time::from_unix(1_795_487_400),
+            created: NOW,
             tokens: vec![
                 token("phone", Algorithm::Sha1),
                 token("\"täblet", Algorithm::Sha512),
@@ -291,15 +284,7 @@ mod tests {
             token.secret = Secret::from_bytes(vec![byte; 128].into()).unwrap();
             largest.tokens.push(token);
         }
-        let (codes, _) = BackupCodes::make(
-            Count::MOST,
-            Cost {
-                m_kib: 8,
-                t: 1,
-                p: 1,
-            },
-        )
-        .unwrap();
+        let (codes, _) = BackupCodes::make(Count::MOST, CHEAP).unwrap();
         largest.backup_codes = Some(codes);
         let text = largest.to_toml();
         assert!(

@@ -217,15 +217,10 @@ mod tests {
     use super::*;
     use crate::id::Id;
     use crate::state::TokenState;
+    use crate::testing::{NOW, RULES};
     use proptest::prelude::*;
 
-    const THROTTLE: Throttle = Throttle {
-        free_failures: 5,
-        first_lock: 30,
-        longest_lock: 900,
-        hard_limit: 100,
-    };
-    const NOW: Time = Time::from_unix(1_795_487_400);
+    const THROTTLE: Throttle = RULES.throttle;
 
     fn place(number: u32) -> Place {
         Place::Local(number)

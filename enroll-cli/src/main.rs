@@ -21,6 +21,8 @@ mod sheet;
 mod signals;
 mod summary;
 mod terminal;
+#[cfg(test)]
+mod testing;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

@@ -85,24 +85,12 @@ fn key(token: &Token) -> Zeroizing<String> {
 
 #[cfg(test)]
 mod tests {
-    use nightlatch_core::id::Id;
-    use nightlatch_core::token::{Algorithm, Digits, Label, Period, Secret};
-
     use super::*;
+    use crate::testing::token;
 
     #[test]
     fn the_key_is_written_in_groups_with_what_an_app_may_ask() {
-        let token = Token {
-            id: Id::from_bytes([1; 16]),
-            label: Label::parse("phone").unwrap(),
-            kind: Kind::Totp {
-                period: Period::THIRTY,
-            },
-            secret: Secret::from_base32("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap(),
-            algorithm: Algorithm::Sha1,
-            digits: Digits::SIX,
-        };
-        let text = key(&token);
+        let text = key(&token());
         assert_eq!(
             *text,
             "    GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ\n    time-based, SHA1, 6 digits, every 30 seconds\n\n"

@@ -76,26 +76,11 @@ fn clocks_differ(token: &Token, step: Step, current: Step) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nightlatch_core::config::Config;
-    use nightlatch_core::id::Id;
-    use nightlatch_core::token::{Algorithm, Digits, Kind, Label, Period, Secret};
-
     use super::*;
+    use crate::testing::token;
+    use nightlatch_core::config::Config;
 
     const NOW: Time = Time::from_unix(1_795_487_400);
-
-    fn token() -> Token {
-        Token {
-            id: Id::from_bytes([1; 16]),
-            label: Label::parse("phone").unwrap(),
-            kind: Kind::Totp {
-                period: Period::THIRTY,
-            },
-            secret: Secret::from_base32("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap(),
-            algorithm: Algorithm::Sha1,
-            digits: Digits::SIX,
-        }
-    }
 
     fn examined(line: &str) -> Finding {
         examine(line.as_bytes(), &token(), &Config::default().rules(), NOW)

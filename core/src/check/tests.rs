@@ -5,24 +5,9 @@ use crate::account::UserName;
 use crate::id::Id;
 use crate::state::{Bucket, KnownPlace, SpentCodes, TokenState};
 use crate::testing::token::token;
+use crate::testing::{CHEAP, NOW, RULES};
 use crate::token::Secret;
 
-const NOW: Time = Time::from_unix(1_795_487_400);
-const RULES: Rules = Rules {
-    window: 1,
-    resync_window: 20,
-    throttle: Throttle {
-        free_failures: 5,
-        first_lock: 30,
-        longest_lock: 900,
-        hard_limit: 100,
-    },
-};
-const CHEAP: Cost = Cost {
-    m_kib: 8,
-    t: 1,
-    p: 1,
-};
 const HOME: Place = Place::Local(1000);
 
 /// A person with a record, who answers; what is decided is written back.

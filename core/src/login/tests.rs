@@ -2,11 +2,12 @@ use std::cell::{Cell, RefCell};
 
 use super::*;
 use crate::account::UserName;
-use crate::backup_codes::{BackupCode, BackupCodes, Cost, Count};
+use crate::backup_codes::{BackupCode, BackupCodes, Count};
 use crate::check::Factor;
 use crate::enrollment::Enrollment;
 use crate::state::{Integrity, SpentCodes, State, TokenState};
 use crate::store::MemoryStore;
+use crate::testing::CHEAP;
 use crate::testing::token::token;
 use crate::time::{ClockError, Time};
 use crate::token::Token;
@@ -53,12 +54,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let token = token(1, "phone");
-        let cheap = Cost {
-            m_kib: 8,
-            t: 1,
-            p: 1,
-        };
-        let (set, backup_codes) = BackupCodes::make(Count::DEFAULT, cheap).unwrap();
+        let (set, backup_codes) = BackupCodes::make(Count::DEFAULT, CHEAP).unwrap();
         let set_id = set.id;
         let store = MemoryStore::new();
         let enrollment = Enrollment {

@@ -4,4 +4,31 @@ mod home;
 pub(crate) mod own_process;
 pub(crate) mod token;
 
+use crate::backup_codes::Cost;
+use crate::check::Rules;
+use crate::throttle::Throttle;
+use crate::time::Time;
+
 pub(crate) use home::home;
+
+/// 2026-11-24T02:30:00Z, the beginning of a step of 30 seconds.
+pub(crate) const NOW: Time = Time::from_unix(1_795_487_400);
+
+/// The defaults of the configuration.
+pub(crate) const RULES: Rules = Rules {
+    window: 1,
+    resync_window: 20,
+    throttle: Throttle {
+        free_failures: 5,
+        first_lock: 30,
+        longest_lock: 900,
+        hard_limit: 100,
+    },
+};
+
+/// The cheapest digest there is: tests make many.
+pub(crate) const CHEAP: Cost = Cost {
+    m_kib: 8,
+    t: 1,
+    p: 1,
+};

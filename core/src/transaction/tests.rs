@@ -1,23 +1,11 @@
 use super::*;
-use crate::backup_codes::{Cost, Count};
+use crate::backup_codes::Count;
 use crate::check::Refusal;
 use crate::id::Id;
 use crate::state::{Bucket, KnownPlace};
 use crate::testing::token::token;
-use crate::throttle::Throttle;
+use crate::testing::{CHEAP, NOW, RULES};
 use crate::token::Token;
-
-const NOW: Time = Time::from_unix(1_795_487_400);
-const RULES: Rules = Rules {
-    window: 1,
-    resync_window: 20,
-    throttle: Throttle {
-        free_failures: 5,
-        first_lock: 30,
-        longest_lock: 900,
-        hard_limit: 100,
-    },
-};
 
 fn set() -> BackupCodes {
     cheap_set().0
@@ -53,6 +41,16 @@ fn apply<T: Transaction>(record: &mut Record, mut transaction: T) -> T::Outcome 
 fn set_of(record: &Record) -> Option<Id> {
     let codes = record.enrollment.as_ref()?.backup_codes.as_ref()?;
     Some(codes.id)
+}
+
+fn unlock(record: &mut Record, mend: Mend) -> Result<Unlocked, NothingThere> {
+    apply(
+        record,
+        Unlock {
+            mend,
+            rules: &RULES,
+        },
+    )
 }
 
 /// What a store would have written.
@@ -273,17 +271,13 @@ fn one_token_can_be_removed_and_the_last_one_takes_everything_along() {
 
 #[test]
 fn unlocking_forgets_failures_but_not_the_hard_limit() {
-    let unlock = || Unlock {
-        mend: Mend::Locks,
-        rules: &RULES,
-    };
     let mut record = enrolled();
     record.state.elsewhere = Bucket {
         failures: 60,
         since: NOW,
     };
     record.state.waiting = set_of(&record);
-    assert_eq!(apply(&mut record, unlock()), Ok(Unlocked::Done));
+    assert_eq!(unlock(&mut record, Mend::Locks), Ok(Unlocked::Done));
     assert_eq!(
         (
             record.state.elsewhere.failures,
@@ -292,7 +286,10 @@ fn unlocking_forgets_failures_but_not_the_hard_limit() {
         (0, false)
     );
     record.state.disable();
-    assert_eq!(apply(&mut record, unlock()), Ok(Unlocked::StillDisabled));
+    assert_eq!(
+        unlock(&mut record, Mend::Locks),
+        Ok(Unlocked::StillDisabled)
+    );
     assert_eq!(
         answer(&mut record, &code(1)),
         Verdict::Refused(Refusal::Disabled)
@@ -319,16 +316,7 @@ fn a_clock_that_ran_ahead_is_mended_without_making_a_used_code_new() {
         answer(&mut record, &code(1)),
         Verdict::Unavailable(Fault::Clock)
     ));
-    assert_eq!(
-        apply(
-            &mut record,
-            Unlock {
-                mend: Mend::Clock,
-                rules: &RULES
-            }
-        ),
-        Ok(Unlocked::Done)
-    );
+    assert_eq!(unlock(&mut record, Mend::Clock), Ok(Unlocked::Done));
     assert!(matches!(
         answer(&mut record, &code(1)),
         Verdict::Refused(Refusal::Replayed { .. })
@@ -356,27 +344,9 @@ fn a_fresh_state_holds_everything_for_used_that_may_have_been() {
         ..State::default()
     };
     for mend in [Mend::Locks, Mend::Clock] {
-        assert_eq!(
-            apply(
-                &mut record,
-                Unlock {
-                    mend,
-                    rules: &RULES
-                }
-            ),
-            Err(NothingThere::StateLost)
-        );
+        assert_eq!(unlock(&mut record, mend), Err(NothingThere::StateLost));
     }
-    assert_eq!(
-        apply(
-            &mut record,
-            Unlock {
-                mend: Mend::FreshState,
-                rules: &RULES
-            }
-        ),
-        Ok(Unlocked::Done)
-    );
+    assert_eq!(unlock(&mut record, Mend::FreshState), Ok(Unlocked::Done));
     assert!(matches!(
         answer(&mut record, &code(1)),
         Verdict::Refused(Refusal::Replayed { .. })
@@ -506,10 +476,5 @@ fn whoever_gets_a_name_that_somebody_had_before_gets_none_of_their_places() {
 }
 
 fn cheap_set() -> (BackupCodes, Vec<crate::backup_codes::BackupCode>) {
-    let cost = Cost {
-        m_kib: 8,
-        t: 1,
-        p: 1,
-    };
-    BackupCodes::make(Count::DEFAULT, cost).unwrap()
+    BackupCodes::make(Count::DEFAULT, CHEAP).unwrap()
 }

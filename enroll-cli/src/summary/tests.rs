@@ -3,11 +3,11 @@
 use nightlatch_core::account::UserName;
 use nightlatch_core::backup_codes::{BackupCodes, Cost, Count};
 use nightlatch_core::config::Config;
-use nightlatch_core::id::Id;
 use nightlatch_core::state::{Bucket, KnownPlace, SpentCodes, TokenState};
-use nightlatch_core::token::{Algorithm, Digits, Label, Period, Secret, Step};
+use nightlatch_core::token::Step;
 
 use super::*;
+use crate::testing::token;
 
 const NOW: Time = Time::from_unix(1_795_487_400);
 const CHEAP: Cost = Cost {
@@ -24,16 +24,7 @@ fn alice() -> Person {
 }
 
 fn record() -> Record {
-    let token = Token {
-        id: Id::from_bytes([1; 16]),
-        label: Label::parse("phone").unwrap(),
-        kind: Kind::Totp {
-            period: Period::THIRTY,
-        },
-        secret: Secret::from_base32("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap(),
-        algorithm: Algorithm::Sha1,
-        digits: Digits::SIX,
-    };
+    let token = token();
     let (set, _) = BackupCodes::make(Count::DEFAULT, CHEAP).unwrap();
     let state = State {
         tokens: vec![TokenState {
