@@ -1,11 +1,11 @@
-//! A directory that was reached safely, and the files in it.
+//! A directory that was reached safely, and the files in it: opening, reading, listing. What changes it is in `changes`.
 //!
 //! Everything here is relative to the directory's descriptor. The path is kept for the words of errors, and to see
 //! whether the directory is still the one at its path.
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,7 @@ use nix::NixPath;
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{self, AT_FDCWD, AtFlags, OFlag};
-use nix::sys::stat::{self, FchmodatFlags, FileStat, Mode, SFlag};
-use nix::unistd::{self, UnlinkatFlags};
+use nix::sys::stat::{self, FileStat, Mode, SFlag};
 use zeroize::Zeroizing;
 
 use super::{
@@ -66,7 +65,7 @@ pub struct FileIdentity {
 }
 
 impl FileIdentity {
-    fn of(file: &File) -> io::Result<Self> {
+    pub(super) fn of(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         let born = metadata.created().ok();
         let since = born.and_then(|born| born.duration_since(UNIX_EPOCH).ok());
@@ -180,84 +179,6 @@ impl Directory {
         }
     }
 
-    /// Puts a new file in the place of whatever file has this name, whole and durably, or leaves the old one.
-    ///
-    /// `contents` is given the identity that the file will have. Call it under a lock: a temporary file that is found is
-    /// taken for one that a killed process left, and replaced.
-    pub fn replace<C: AsRef<[u8]>, E: From<SafeFileError>>(
-        &self,
-        name: &str,
-        contents: impl FnOnce(FileIdentity) -> Result<C, E>,
-    ) -> Result<(), E> {
-        let temporary = format!("{name}.new");
-        let mut file = self.create_anew(&temporary)?;
-        let written = self.fill(&temporary, &mut file, contents).and_then(|()| {
-            again(|| fcntl::renameat(&self.file, temporary.as_str(), &self.file, name)).map_err(
-                |error| {
-                    SafeFileError::io(
-                        &self.path.join(name),
-                        "putting the new file in place",
-                        error,
-                    )
-                    .into()
-                },
-            )
-        });
-        if written.is_err() {
-            // Nothing depends on it: the next writer replaces what is left.
-            let _ = unistd::unlinkat(&self.file, temporary.as_str(), UnlinkatFlags::NoRemoveDir);
-        }
-        written?;
-        Ok(self.sync()?)
-    }
-
-    /// Makes an empty file if there is none of this name, durably.
-    pub fn mark(&self, name: &str) -> Result<(), SafeFileError> {
-        match self.create(name) {
-            Ok(file) => file
-                .sync_all()
-                .map_err(|error| SafeFileError::io(&self.path.join(name), "flushing", error))?,
-            Err(Errno::EEXIST) => {}
-            Err(error) => return Err(SafeFileError::io(&self.path.join(name), "creating", error)),
-        }
-        self.sync()
-    }
-
-    /// Takes a file away, durably. Says whether there was one.
-    pub fn remove(&self, name: &str) -> Result<bool, SafeFileError> {
-        match again(|| unistd::unlinkat(&self.file, name, UnlinkatFlags::NoRemoveDir)) {
-            Ok(()) => self.sync().map(|()| true),
-            Err(Errno::ENOENT) => Ok(false),
-            Err(error) => Err(SafeFileError::io(&self.path.join(name), "removing", error)),
-        }
-    }
-
-    /// Makes a directory (0700) in this one if there is none of this name, durably.
-    pub fn make_directory(&self, name: impl AsRef<OsStr>) -> Result<(), SafeFileError> {
-        let name = name.as_ref();
-        let path = || self.path.join(name);
-        match again(|| stat::mkdirat(&self.file, name, Mode::S_IRWXU)) {
-            // The umask may have taken bits away. Nobody else can have exchanged it: only the owner writes here.
-            Ok(()) => stat::fchmodat(
-                &self.file,
-                name,
-                Mode::S_IRWXU,
-                FchmodatFlags::FollowSymlink,
-            )
-            .map_err(|error| SafeFileError::io(&path(), "setting its mode", error))?,
-            Err(Errno::EEXIST) => {}
-            Err(error) => return Err(SafeFileError::io(&path(), "making the directory", error)),
-        }
-        self.sync()
-    }
-
-    /// Flushes the names in this directory to the disk.
-    pub fn sync(&self) -> Result<(), SafeFileError> {
-        self.file
-            .sync_all()
-            .map_err(|error| SafeFileError::io(&self.path, "flushing", error))
-    }
-
     /// The names of the directories in this one, in no order. Names that are not UTF-8 are left out.
     pub fn directories(self) -> Result<Vec<String>, SafeFileError> {
         let failed = |error: Errno| SafeFileError::io(&self.path, "listing", error);
@@ -330,47 +251,12 @@ impl Directory {
         Ok(Some(Self { file, path, owner }))
     }
 
-    fn fill<C: AsRef<[u8]>, E: From<SafeFileError>>(
+    pub(super) fn refused(
         &self,
-        name: &str,
-        file: &mut File,
-        contents: impl FnOnce(FileIdentity) -> Result<C, E>,
-    ) -> Result<(), E> {
-        let failed =
-            |doing, error: io::Error| SafeFileError::io(&self.path.join(name), doing, error);
-        let identity = FileIdentity::of(file).map_err(|error| failed("looking at it", error))?;
-        let contents = contents(identity)?;
-        file.write_all(contents.as_ref())
-            .map_err(|error| failed("writing", error))?;
-        file.sync_all().map_err(|error| failed("flushing", error))?;
-        Ok(())
-    }
-
-    /// Creates a file in the place of one that may have been left over.
-    fn create_anew(&self, name: &str) -> Result<File, SafeFileError> {
-        let failed = |error| SafeFileError::io(&self.path.join(name), "creating", error);
-        match self.create(name) {
-            Err(Errno::EEXIST) => {
-                again(|| unistd::unlinkat(&self.file, name, UnlinkatFlags::NoRemoveDir))
-                    .map_err(|error| self.refused(name, SFlag::S_IFREG, error))?;
-                self.create(name).map_err(failed)
-            }
-            other => other.map_err(failed),
-        }
-    }
-
-    fn create(&self, name: &str) -> Result<File, Errno> {
-        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | ALWAYS;
-        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        let file = again(|| fcntl::openat(&self.file, name, flags, mode))?;
-        let file = above_standard(file)
-            .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
-        // The umask may have taken bits away.
-        stat::fchmod(&file, mode)?;
-        Ok(file)
-    }
-
-    fn refused(&self, name: impl AsRef<OsStr>, wanted: SFlag, error: Errno) -> SafeFileError {
+        name: impl AsRef<OsStr>,
+        wanted: SFlag,
+        error: Errno,
+    ) -> SafeFileError {
         refused(
             &self.file,
             name.as_ref(),
@@ -401,7 +287,7 @@ fn kept(file: OwnedFd, path: &Path) -> Result<File, SafeFileError> {
 
 /// Moves a descriptor out of the way of standard input, output and error, which the host may have closed: a library that
 /// prints would write into our file.
-fn above_standard(file: OwnedFd) -> io::Result<File> {
+pub(super) fn above_standard(file: OwnedFd) -> io::Result<File> {
     if file.as_raw_fd() > 2 {
         return Ok(file.into());
     }
@@ -415,7 +301,7 @@ fn above_standard(file: OwnedFd) -> io::Result<File> {
 }
 
 /// Runs a system call again when a signal interrupted it.
-fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+pub(super) fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     loop {
         match call() {
             Err(Errno::EINTR) => {}
@@ -425,6 +311,6 @@ fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
 }
 
 /// Never through a symbolic link, never inherited by a child, never waiting for the other end of a FIFO.
-const ALWAYS: OFlag = OFlag::O_NOFOLLOW
+pub(super) const ALWAYS: OFlag = OFlag::O_NOFOLLOW
     .union(OFlag::O_CLOEXEC)
     .union(OFlag::O_NONBLOCK);

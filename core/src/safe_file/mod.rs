@@ -5,6 +5,7 @@
 //! checked in the same way, so between the check and the use there is no moment in which it can be exchanged. Whatever
 //! is not as it must be is an error that names the path and the mend. No descriptor below 3 is ever kept.
 
+mod changes;
 mod directory;
 
 use std::io;
