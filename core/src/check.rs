@@ -185,6 +185,17 @@ pub fn check(record: &Record, attempt: &Try<'_>, now: Time) -> Decision {
     let Some(enrollment) = &record.enrollment else {
         return refuse_after_the_same_work(attempt, Refusal::NotEnrolled);
     };
+    match decide(record, enrollment, attempt, now) {
+        Decision::Answer(verdict, Some(mut state)) => {
+            state.keep_others(&record.state, enrollment);
+            Decision::Answer(verdict, Some(state))
+        }
+        other => other,
+    }
+}
+
+/// The state that comes back knows of this enrollment alone.
+fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time) -> Decision {
     if enrollment.uid != attempt.uid {
         return refuse_after_the_same_work(attempt, Refusal::OtherUid);
     }

@@ -243,6 +243,25 @@ impl State {
             .take_if(|waiting| set.is_none_or(|set| set.id != *waiting));
     }
 
+    /// Takes back what [`keep_only`](Self::keep_only) forgot of `before`. A login does: while an enrollment is replaced, the
+    /// state holds what belongs to the one that is about to come.
+    pub fn keep_others(&mut self, before: &Self, enrollment: &Enrollment) {
+        let set = enrollment.backup_codes.as_ref().map(|set| set.id);
+        let is_other =
+            |known: &&TokenState| enrollment.tokens.iter().all(|token| token.id != known.id);
+        self.tokens
+            .extend(before.tokens.iter().filter(is_other).copied());
+        self.spent.extend(
+            before
+                .spent
+                .iter()
+                .filter(|spent| set != Some(spent.set))
+                .copied(),
+        );
+        let waiting = before.waiting.filter(|waiting| set != Some(*waiting));
+        self.waiting = self.waiting.or(waiting);
+    }
+
     /// What is known of a token.
     #[must_use]
     pub fn token(&self, id: Id) -> Option<&TokenState> {

@@ -360,6 +360,7 @@ impl Transaction for Unlock<'_> {
         } else {
             Unlocked::Done
         };
+        state.keep_others(&record.state, enrollment);
         (Ok(outcome), Change::State(state))
     }
 }

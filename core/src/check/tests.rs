@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::account::UserName;
 use crate::id::Id;
-use crate::state::{Bucket, KnownPlace, SpentCodes, TokenState};
+use crate::state::{Bucket, KnownPlace, SpentCodes, TokenState, Usable};
 use crate::testing::token::token;
 use crate::testing::{CHEAP, NOW, RULES};
 use crate::token::Secret;
@@ -512,26 +512,34 @@ fn a_last_step_far_in_the_future_is_a_fault_of_the_clock() {
 }
 
 #[test]
-fn what_belonged_to_a_replaced_enrollment_is_dropped_at_the_next_success() {
+fn what_belongs_to_an_enrollment_that_is_about_to_come_outlives_a_login() {
     let mut alice = Person::enrolled();
-    alice
-        .record
-        .state
-        .tokens
-        .push(TokenState::new(Id::from_bytes([99; 16])));
-    alice.record.state.spent.push(SpentCodes {
-        set: Id::from_bytes([99; 16]),
-        codes: 1,
-    });
+    let (other, set) = (Id::from_bytes([99; 16]), Id::from_bytes([98; 16]));
+    alice.record.state.tokens.push(TokenState::new(other));
+    alice.record.state.spent.push(SpentCodes::none(set));
+    alice.record.state.waiting = Some(set);
     let code = alice.code(0);
+    let wrong = alice.wrong_code();
     assert!(is_accepted(&alice.answers(&code)));
-    assert_eq!(
-        (
-            alice.record.state.tokens.len(),
-            alice.record.state.spent.len()
-        ),
-        (1, 1)
-    );
+    assert!(!is_accepted(&alice.answers(&wrong)));
+    let state = &alice.record.state;
+    assert_eq!(state.token(other), Some(&TokenState::new(other)));
+    assert_eq!(state.spent_of(set), Some(&SpentCodes::none(set)));
+    assert_eq!(state.waiting, Some(set));
+    assert_eq!((state.tokens.len(), state.spent.len()), (2, 2));
+}
+
+#[test]
+fn the_hard_limit_disables_what_is_enrolled_and_not_what_is_about_to_come() {
+    let mut alice = Person::enrolled();
+    let other = Id::from_bytes([99; 16]);
+    alice.record.state.tokens.push(TokenState::new(other));
+    alice.record.state.elsewhere.failures = RULES.throttle.hard_limit - 1;
+    alice.place = Place::Elsewhere;
+    let wrong = alice.wrong_code();
+    alice.answers(&wrong);
+    let usable = |id| alice.record.state.token(id).map(|known| known.usable);
+    assert_eq!(usable(other), Some(Usable::Yes));
 }
 
 #[test]

@@ -5,12 +5,18 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use nix::errno::Errno;
-use nix::fcntl::{self, OFlag};
+use nix::fcntl::{self, OFlag, RenameFlags};
 use nix::sys::stat::{self, FchmodatFlags, Mode, SFlag};
 use nix::unistd::{self, UnlinkatFlags};
 
 use super::SafeFileError;
 use super::directory::{ALWAYS, Directory, FileIdentity, above_standard, again};
+use crate::id::Id;
+use crate::random::RandomError;
+
+/// What the name of a temporary file of [`Directory::add`] begins with. One that is found was left by a killed process, or
+/// by one that others went on without.
+pub const TEMPORARY: &str = "new.";
 
 impl Directory {
     /// Puts a new file in the place of whatever file has this name, whole and durably, or leaves the old one.
@@ -25,23 +31,80 @@ impl Directory {
         let temporary = format!("{name}.new");
         let mut file = self.create_anew(&temporary)?;
         let written = self.fill(&temporary, &mut file, contents).and_then(|()| {
-            again(|| fcntl::renameat(self.file(), temporary.as_str(), self.file(), name)).map_err(
-                |error| {
-                    SafeFileError::io(
-                        &self.path().join(name),
-                        "putting the new file in place",
-                        error,
-                    )
-                    .into()
-                },
-            )
+            again(|| fcntl::renameat(self.file(), temporary.as_str(), self.file(), name))
+                .map_err(|error| self.not_in_place(name, error).into())
         });
         if written.is_err() {
-            // Nothing depends on it: the next writer replaces what is left.
-            let _ = unistd::unlinkat(self.file(), temporary.as_str(), UnlinkatFlags::NoRemoveDir);
+            self.discard(&temporary);
         }
         written?;
         Ok(self.sync()?)
+    }
+
+    /// Puts a new file there under a name that nothing has, whole and durably. `Ok(None)` means that something has it.
+    ///
+    /// `contents` is given the identity that the file will have. Several may do this at once, for one name too: each
+    /// writes to a temporary file of its own, whose name begins with [`TEMPORARY`].
+    pub fn add<C: AsRef<[u8]>, E: From<SafeFileError> + From<RandomError>>(
+        &self,
+        name: &str,
+        contents: impl FnOnce(FileIdentity) -> Result<C, E>,
+    ) -> Result<Option<File>, E> {
+        let temporary = format!("{TEMPORARY}{}", Id::new()?);
+        let mut file = self
+            .create(&temporary)
+            .map_err(|error| SafeFileError::io(&self.path().join(&temporary), "creating", error))?;
+        if let Err(error) = self.fill(&temporary, &mut file, contents) {
+            self.discard(&temporary);
+            return Err(error);
+        }
+        let flags = RenameFlags::RENAME_NOREPLACE;
+        match again(|| fcntl::renameat2(self.file(), temporary.as_str(), self.file(), name, flags))
+        {
+            Ok(()) => {
+                self.sync()?;
+                Ok(Some(file))
+            }
+            Err(error) => {
+                self.discard(&temporary);
+                match error {
+                    // Without the temporary file, somebody tidied up: they went on, and hold the name or a later one.
+                    Errno::EEXIST | Errno::ENOENT => Ok(None),
+                    error => Err(self.not_in_place(name, error).into()),
+                }
+            }
+        }
+    }
+
+    /// Makes an empty file under a name that nothing has; not durable. Says whether it did.
+    pub fn add_empty(&self, name: &str) -> Result<bool, SafeFileError> {
+        match self.create(name) {
+            Ok(_) => Ok(true),
+            Err(Errno::EEXIST) => Ok(false),
+            Err(error) => Err(SafeFileError::io(
+                &self.path().join(name),
+                "creating",
+                error,
+            )),
+        }
+    }
+
+    /// Takes files away, in this order and not durably: those that a crash brings back must not matter. What is no file
+    /// any more is passed over.
+    pub fn tidy<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Result<(), SafeFileError> {
+        for name in names {
+            match again(|| unistd::unlinkat(self.file(), name, UnlinkatFlags::NoRemoveDir)) {
+                Ok(()) | Err(Errno::ENOENT) => {}
+                Err(error) => {
+                    return Err(SafeFileError::io(
+                        &self.path().join(name),
+                        "removing",
+                        error,
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Makes an empty file if there is none of this name, durably.
@@ -115,6 +178,19 @@ impl Directory {
             .map_err(|error| failed("writing", error))?;
         file.sync_all().map_err(|error| failed("flushing", error))?;
         Ok(())
+    }
+
+    /// Nothing depends on it: whoever comes next replaces or removes what is left.
+    fn discard(&self, temporary: &str) {
+        let _ = unistd::unlinkat(self.file(), temporary, UnlinkatFlags::NoRemoveDir);
+    }
+
+    fn not_in_place(&self, name: &str, error: Errno) -> SafeFileError {
+        SafeFileError::io(
+            &self.path().join(name),
+            "putting the new file in place",
+            error,
+        )
     }
 
     /// Creates a file in the place of one that may have been left over.

@@ -15,6 +15,7 @@ use nix::NixPath;
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{self, AT_FDCWD, AtFlags, OFlag};
+use nix::libc::{dev_t, ino_t};
 use nix::sys::stat::{self, FileStat, Mode, SFlag};
 use zeroize::Zeroizing;
 
@@ -179,42 +180,63 @@ impl Directory {
         }
     }
 
-    /// The names of the directories in this one, in no order. Names that are not UTF-8 are left out.
-    pub fn directories(self) -> Result<Vec<String>, SafeFileError> {
-        let failed = |error: Errno| SafeFileError::io(&self.path, "listing", error);
-        let kept_for_looking = self
+    /// The names in this directory, in no order. Those that are not UTF-8 are left out.
+    pub fn names(&self) -> Result<Vec<String>, SafeFileError> {
+        self.list(|_, name| Some(name.to_owned()))
+    }
+
+    /// The names of the directories in this one, in no order. Those that are not UTF-8 are left out.
+    pub fn directories(&self) -> Result<Vec<String>, SafeFileError> {
+        self.list(|kind, name| {
+            let is_directory = match kind {
+                Some(kind) => kind == Type::Directory,
+                // Not every file system says; and it may have gone by now.
+                None => stat::fstatat(&self.file, name, AtFlags::AT_SYMLINK_NOFOLLOW)
+                    .is_ok_and(|stat| super::kind(&stat) == SFlag::S_IFDIR),
+            };
+            is_directory.then(|| name.to_owned())
+        })
+    }
+
+    fn list<T>(
+        &self,
+        mut choose: impl FnMut(Option<Type>, &str) -> Option<T>,
+    ) -> Result<Vec<T>, SafeFileError> {
+        let failed = |error| SafeFileError::io(&self.path, "listing", error);
+        // A copy shares its position with ours; the iterator puts it back to the beginning when it is dropped.
+        let copy = self
             .file
             .try_clone()
             .map_err(|error| SafeFileError::io(&self.path, "listing", error))?;
-        let mut list = Dir::from_fd(self.file.into()).map_err(failed)?;
-        let mut names = Vec::new();
+        let mut list = Dir::from_fd(copy.into()).map_err(failed)?;
+        let mut chosen = Vec::new();
         for entry in list.iter() {
             let entry = entry.map_err(failed)?;
-            let Ok(name) = entry.file_name().to_str() else {
-                continue;
-            };
-            if name == "." || name == ".." {
-                continue;
-            }
-            let is_directory = match entry.file_type() {
-                Some(kind) => kind == Type::Directory,
-                // Not every file system says; and it may have gone by now.
-                None => stat::fstatat(&kept_for_looking, name, AtFlags::AT_SYMLINK_NOFOLLOW)
-                    .is_ok_and(|stat| super::kind(&stat) == SFlag::S_IFDIR),
-            };
-            if is_directory {
-                names.push(name.to_owned());
+            if let Ok(name) = entry.file_name().to_str()
+                && name != "."
+                && name != ".."
+            {
+                chosen.extend(choose(entry.file_type(), name));
             }
         }
-        Ok(names)
+        Ok(chosen)
+    }
+
+    /// Whether `file` is what this name leads to.
+    pub fn leads_to(&self, name: &str, file: &File) -> Result<bool, SafeFileError> {
+        let failed = |error| SafeFileError::io(&self.path.join(name), "looking at it", error);
+        match stat::fstatat(&self.file, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(there) => Ok(which(&there) == which(&stat::fstat(file).map_err(failed)?)),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// Whether this is still the directory that its path leads to.
     pub fn is_at_its_path(&self) -> Result<bool, SafeFileError> {
-        let identity = |stat: FileStat| (stat.st_dev, stat.st_ino);
         let failed = |error| SafeFileError::io(&self.path, "looking at it", error);
         match stat::lstat(&self.path) {
-            Ok(there) => Ok(identity(there) == identity(stat::fstat(&self.file).map_err(failed)?)),
+            Ok(there) => Ok(which(&there) == which(&stat::fstat(&self.file).map_err(failed)?)),
             Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(false),
             Err(error) => Err(failed(error)),
         }
@@ -265,6 +287,11 @@ impl Directory {
             error,
         )
     }
+}
+
+/// What tells one file from all others that exist now.
+fn which(stat: &FileStat) -> (dev_t, ino_t) {
+    (stat.st_dev, stat.st_ino)
 }
 
 /// Says why something could not be opened: what stands there, if it is of the wrong kind, and else the system's reason.

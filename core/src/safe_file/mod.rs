@@ -14,6 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::sys::stat::{FileStat, SFlag};
 use zeroize::Zeroizing;
 
+pub use changes::TEMPORARY;
 pub use directory::{Access, Directory, FileIdentity, OpenFile};
 
 /// Reads a configuration file, which must belong to root and be writable by nobody else.

@@ -1,16 +1,19 @@
 //! The store on this host: `store.toml`, and a directory for each person that holds the enrollment, the state and perhaps
-//! a tombstone.
+//! a tombstone. docs/format.md describes it byte by byte.
 //!
 //! Nothing stays open between two calls, and every call begins at `/`: a file system that is unmounted or mounted
 //! meanwhile is noticed.
 
 use std::path::{Path, PathBuf};
 
+use super::limits::check_file_size_limit;
 use super::lock::{self, NoShield, PATIENCE, Patience, Shield};
-use super::person::{Person, check_file_size_limit};
+use super::person::Person;
+use super::states::StateFiles;
+use super::turn::{self, Locks, Turn, Waiting};
 use super::{Change, Record, Store, StoreError, marker, slots};
 use crate::account::UserName;
-use crate::safe_file::{Access, Directory, Guard, Owner, check_whole};
+use crate::safe_file::{Directory, Guard, Owner, check_whole};
 use crate::state::Integrity;
 
 /// Records as files that belong to root.
@@ -98,7 +101,10 @@ impl FileStore {
 
     fn look_once(&self, who: &UserName) -> Result<Record, StoreError> {
         match self.people()?.child(who.directory_name(), Guard::Secret)? {
-            Some(directory) => Ok(Person::read(&directory, who, Access::Read)?.into_record()),
+            Some(directory) => {
+                let states = StateFiles::list(&directory)?;
+                Ok(Person::read(&directory, who, &states, None)?.into_record())
+            }
             None => Ok(Record::default()),
         }
     }
@@ -107,12 +113,9 @@ impl FileStore {
 impl Store for FileStore {
     fn look(&self, who: &UserName) -> Result<Record, StoreError> {
         let mut record = self.look_once(who)?;
-        // Without the lock, a slot may be read while it is written, and a state may be missed while it is removed.
+        // Without the lock, a state may be missed while it is succeeded or removed.
         for _ in 0..SECOND_LOOKS {
-            if !matches!(
-                record.state.integrity,
-                Integrity::OneSlotBad | Integrity::Lost
-            ) {
+            if record.state.integrity != Integrity::Lost {
                 break;
             }
             record = self.look_once(who)?;
@@ -127,7 +130,8 @@ impl Store for FileStore {
     ) -> Result<(), StoreError> {
         // Before anything is decided: nobody learns whether a code was right from a try that could not be recorded.
         check_file_size_limit(slots::FILE)?;
-        let mut patience = Patience::new(PATIENCE);
+        let mut waiting = Waiting::new(&*self.shield);
+        let mut locks = Locks::State;
         loop {
             let people = self.people()?;
             let Some(directory) = people.child(who.directory_name(), Guard::Secret)? else {
@@ -141,13 +145,10 @@ impl Store for FileStore {
                 people.make_directory(who.directory_name())?;
                 continue;
             };
-            let done = lock::alone(&directory, &*self.shield, &mut patience, &mut || {
-                let person = Person::read(&directory, who, Access::ReadAndWriteDurably)?;
-                let change = decide(person.record())?;
-                person.apply(change)
-            })?;
-            if done.is_some() {
-                return Ok(());
+            match turn::take(&directory, who, locks, &mut waiting, decide)? {
+                Turn::Taken => return Ok(()),
+                Turn::NeedsTheDirectory => locks = Locks::DirectoryAndState,
+                Turn::Moved => {}
             }
         }
     }

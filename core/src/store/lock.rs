@@ -1,11 +1,13 @@
-//! The lock on a person's record: `flock` on the person's directory, so that nothing stale can stay.
+//! Locks, by `flock`, so that nothing stale can stay; and the patience of those who wait for one.
 //!
-//! Who may signal or stop its holder can shut the person out, and a caller of su may signal the su that runs us. So the
-//! holder works in a [`Shield`], which the module gives: this crate has no unsafe code and cannot make one.
+//! Who may signal or stop its holder can shut a person out, and a caller of su may signal the su that runs us. So the
+//! holder works in a [`Shield`], which the module gives: this crate has no unsafe code and cannot make one. Against what no
+//! shield keeps off, whoever waits goes on without the holder after a while (see `states`).
 
-use std::fs::TryLockError;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,10 @@ use crate::safe_file::Directory;
 /// How long somebody waits for the lock before the store counts as unavailable.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a host that nobody else can stop waits for another's lock before it goes on without it. A disk that is slow
+/// for once takes less; a disk that is always so slow makes whoever it happens to try again.
+pub const GOES_ON_AFTER: Duration = Duration::from_secs(1);
+
 /// Protects the holder of a lock from whoever started the host.
 pub trait Shield: Send + Sync {
     /// Runs `work` once, so that the caller of the host cannot signal or stop this thread meanwhile. `work` does not panic.
@@ -22,6 +28,12 @@ pub trait Shield: Send + Sync {
     /// An error means that it could not protect, and then `work` was not run; or that it could not put back what it
     /// changed.
     fn shelter(&self, work: &mut dyn FnMut()) -> io::Result<()>;
+
+    /// How long to wait for somebody else's lock before going on without them. Less than [`PATIENCE`]; longer where whoever
+    /// started the host could stop it, so that such a host never goes before one that nobody can stop.
+    fn goes_on_after(&self) -> Duration {
+        GOES_ON_AFTER
+    }
 }
 
 /// No protection: for hosts that nobody else may signal.
@@ -59,52 +71,82 @@ impl Patience {
     }
 }
 
-/// Runs `work` while nobody else holds the lock on `directory`.
+/// What came of a try to get a lock and to work under it.
+#[derive(Debug)]
+pub(super) enum Attempt<T> {
+    /// The work was done.
+    Done(T),
+    /// Somebody else holds the lock.
+    Busy,
+    /// What was locked is no longer what has to be locked.
+    Moved,
+}
+
+/// Runs `attempt`, sheltered, until it no longer says that somebody else holds the lock. `Ok(None)` means that things moved: they
+/// have to be opened again.
 ///
-/// `Ok(None)` means that it is no longer the directory at its path: nothing was done, and it has to be opened again. Each
-/// try to get the lock is sheltered together with the work; the pauses between tries are not, so that Ctrl-C still works.
+/// Each attempt is sheltered as a whole; the pauses between them are not, so that Ctrl-C still works.
+pub(super) fn patiently<T>(
+    path: &Path,
+    shield: &dyn Shield,
+    patience: &mut Patience,
+    attempt: &mut dyn FnMut() -> Result<Attempt<T>, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let busy = || StoreError::Busy {
+        path: path.to_owned(),
+    };
+    let unsheltered = |source| StoreError::Unsheltered {
+        path: path.to_owned(),
+        source,
+    };
+    loop {
+        let mut outcome = None;
+        // The shield sees no panic: however it is made, it puts back what it changed.
+        let sheltered = shield.shelter(&mut || {
+            outcome = Some(panic::catch_unwind(AssertUnwindSafe(&mut *attempt)));
+        });
+        sheltered.map_err(unsheltered)?;
+        match outcome {
+            Some(Ok(result)) => match result? {
+                Attempt::Done(value) => return Ok(Some(value)),
+                Attempt::Moved => {
+                    // Whoever exchanges it again and again does not keep us for ever.
+                    patience.pause().ok_or_else(busy)?;
+                    return Ok(None);
+                }
+                Attempt::Busy => patience.pause().ok_or_else(busy)?,
+            },
+            Some(Err(panic)) => panic::resume_unwind(panic),
+            None => return Err(unsheltered(io::ErrorKind::Other.into())),
+        }
+    }
+}
+
+/// Runs `work` while nobody else holds the lock on `directory`, which is looked for at its path again once it is locked.
 pub(super) fn alone<T>(
     directory: &Directory,
     shield: &dyn Shield,
     patience: &mut Patience,
     work: &mut dyn FnMut() -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {
-    loop {
-        let mut attempt = None;
-        // The shield sees no panic: however it is made, it puts back what it changed.
-        let sheltered = shield.shelter(&mut || {
-            attempt = Some(panic::catch_unwind(AssertUnwindSafe(|| {
-                try_alone(directory, work)
-            })));
-        });
-        sheltered.map_err(|source| unsheltered(directory, source))?;
-        match attempt {
-            Some(Ok(result)) => match result? {
-                Attempt::Done(value) => return Ok(Some(value)),
-                Attempt::Moved => {
-                    // Whoever exchanges it again and again does not keep us for ever.
-                    patience.pause().ok_or_else(|| busy(directory))?;
-                    return Ok(None);
-                }
-                Attempt::Busy => patience.pause().ok_or_else(|| busy(directory))?,
-            },
-            Some(Err(panic)) => panic::resume_unwind(panic),
-            None => return Err(unsheltered(directory, io::ErrorKind::Other.into())),
-        }
-    }
+    patiently(directory.path(), shield, patience, &mut || {
+        holding(directory.file(), directory.path(), &mut || {
+            if directory.is_at_its_path()? {
+                work().map(Attempt::Done)
+            } else {
+                Ok(Attempt::Moved)
+            }
+        })
+    })
 }
 
-enum Attempt<T> {
-    Done(T),
-    Moved,
-    Busy,
-}
-
-fn try_alone<T>(
-    directory: &Directory,
-    work: &mut dyn FnMut() -> Result<T, StoreError>,
+/// Runs `work` while nobody else holds the lock on `file`, or says at once that somebody does.
+pub(super) fn holding<T>(
+    file: &File,
+    path: &Path,
+    work: &mut dyn FnMut() -> Result<Attempt<T>, StoreError>,
 ) -> Result<Attempt<T>, StoreError> {
-    match directory.file().try_lock() {
+    match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(Attempt::Busy),
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {
@@ -112,40 +154,23 @@ fn try_alone<T>(
         }
         Err(TryLockError::Error(source)) => {
             return Err(StoreError::Io {
-                path: directory.path().to_owned(),
+                path: path.to_owned(),
                 doing: "locking",
                 source,
             });
         }
     }
-    let _held = Held(directory);
-    if directory.is_at_its_path()? {
-        work().map(Attempt::Done)
-    } else {
-        Ok(Attempt::Moved)
-    }
+    let _held = Held(file);
+    work()
 }
 
 /// Unlocks when dropped. Closing the descriptor would not do: a child that the host forked may have inherited it.
-struct Held<'d>(&'d Directory);
+struct Held<'f>(&'f File);
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         // It cannot fail on a lock that is held; and if it did, closing the descriptor is left.
-        let _ = self.0.file().unlock();
-    }
-}
-
-fn unsheltered(directory: &Directory, source: io::Error) -> StoreError {
-    StoreError::Unsheltered {
-        path: directory.path().to_owned(),
-        source,
-    }
-}
-
-fn busy(directory: &Directory) -> StoreError {
-    StoreError::Busy {
-        path: directory.path().to_owned(),
+        let _ = self.0.unlock();
     }
 }
 

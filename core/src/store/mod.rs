@@ -4,17 +4,20 @@
 //! swaps over a network fits the same trait: it runs the closure of [`Store::transact`] again when it lost a race.
 
 mod files;
+mod limits;
 mod lock;
 mod marker;
 mod memory;
 mod person;
 mod slots;
+mod states;
+mod turn;
 
 use std::io;
 use std::path::PathBuf;
 
 pub use files::FileStore;
-pub use lock::{NoShield, Shield};
+pub use lock::{GOES_ON_AFTER, NoShield, Shield};
 pub use memory::MemoryStore;
 
 use crate::account::UserName;
@@ -120,6 +123,12 @@ pub enum StoreError {
     #[error("{}: another login or change has held the lock for {} s; try again", path.display(), lock::PATIENCE.as_secs())]
     Busy {
         /// The directory that is locked.
+        path: PathBuf,
+    },
+    /// Somebody else went on without us: we held the lock for too long.
+    #[error("{}: it took so long that another login or change went on from it; try again", path.display())]
+    Overtaken {
+        /// The file that no longer counts.
         path: PathBuf,
     },
     /// The holder of the lock could not be protected from the caller of the host.

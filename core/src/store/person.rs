@@ -1,49 +1,51 @@
 //! The files of one person, in the person's directory: read into a record, changed in an order that survives a crash at
 //! any point.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
-
-use nix::sys::resource::{Resource, getrlimit};
-
-use super::slots::{self, Next};
+use super::limits::check_file_size_limit;
+use super::slots::Next;
+use super::states::{OpenState, StateFiles};
 use super::{Change, Record, StoreError};
 use crate::account::UserName;
 use crate::enrollment::Enrollment;
-use crate::safe_file::{Access, Directory, Guard};
+use crate::safe_file::{Directory, Guard};
 use crate::state::{Integrity, State};
 
-/// One person's record as it was read, and the descriptor that the next state goes through.
+/// One person's record as it was read.
 pub(super) struct Person<'d> {
     directory: &'d Directory,
     who: &'d UserName,
     record: Record,
-    state: StateFile,
+    states: &'d StateFiles<'d>,
+    /// The state file that is locked, if there is one, and where in it the next state goes.
+    locked: Option<(&'d OpenState, Option<Next>)>,
 }
 
 impl<'d> Person<'d> {
-    /// Reads all that is kept about `who`. With `Access::Read` it is for showing only.
+    /// Reads all that is kept about `who`. Without a `locked` state file it is for showing only, unless no state is there.
     pub(super) fn read(
         directory: &'d Directory,
         who: &'d UserName,
-        access: Access,
+        states: &'d StateFiles<'d>,
+        locked: Option<&'d OpenState>,
     ) -> Result<Self, StoreError> {
         let enrollment = read_enrollment(directory, who)?;
-        let (state, file) = read_state(directory, access)?;
-        let state = match state {
-            Some(state) => state,
-            None if enrollment.is_some() => State {
-                integrity: Integrity::Lost,
-                ..State::default()
-            },
-            None => State::default(),
+        let (state, next) = match states.read(locked)? {
+            Some(found) => (found.state, found.next),
+            None if enrollment.is_some() => {
+                let lost = State {
+                    integrity: Integrity::Lost,
+                    ..State::default()
+                };
+                (lost, None)
+            }
+            None => (State::default(), None),
         };
         Ok(Self {
             directory,
             who,
             record: Record { enrollment, state },
-            state: file,
+            states,
+            locked: locked.map(|locked| (locked, next)),
         })
     }
 
@@ -55,8 +57,8 @@ impl<'d> Person<'d> {
         self.record
     }
 
-    /// Makes a change durable. The caller holds the lock, and has since the record was read.
-    pub(super) fn apply(self, change: Change) -> Result<(), StoreError> {
+    /// Makes a change durable. The caller holds the lock that the change needs, and has since the record was read.
+    pub(super) fn apply(&self, change: Change) -> Result<(), StoreError> {
         change.check()?;
         match change {
             Change::Nothing => Ok(()),
@@ -67,21 +69,20 @@ impl<'d> Person<'d> {
     }
 
     fn write_state(&self, state: &State) -> Result<(), StoreError> {
-        if let StateFile {
-            file: Some(file),
-            next: Some(next),
-        } = &self.state
+        let Some((file, Some(next))) = self.locked else {
+            // None is there, or none that can be written in place.
+            return self.states.succeed(state);
+        };
+        self.states.tidy_below(file)?;
+        let after = file.write(state, next)?;
+        // A slot that rots shows the state before. Of a step that was used then, `burn_steps` takes care; of a code that
+        // was spent nothing else knows, so it is written twice.
+        if state.spent != self.record.state.spent
+            && let Some(after) = after
         {
-            let slot = slots::encode(state, *next)?;
-            return write_slot(file, &slot, next.offset as u64).map_err(|source| StoreError::Io {
-                path: self.directory.path().join(STATE),
-                doing: "writing",
-                source,
-            });
+            file.write(state, after)?;
         }
-        // None is there, or none that can be written in place: a new one, whole.
-        self.directory
-            .replace(STATE, |identity| slots::new_file(state, identity))
+        self.states.check_current(file)
     }
 
     /// The state goes first: it holds the old entries and the new, so that it fits the old enrollment and the new.
@@ -115,23 +116,8 @@ impl<'d> Person<'d> {
             self.directory.mark(REMOVED)?;
             self.directory.remove(ENROLLMENT)?;
         }
-        self.directory.remove(STATE)?;
-        Ok(())
+        self.states.clear()
     }
-}
-
-/// Refuses where the process would get SIGXFSZ for a file of so many bytes: a caller of su can set that limit.
-pub(super) fn check_file_size_limit(bytes: usize) -> Result<(), StoreError> {
-    match getrlimit(Resource::RLIMIT_FSIZE) {
-        Ok((soft, _)) if u64::try_from(bytes).is_ok_and(|bytes| bytes <= soft) => Ok(()),
-        _ => Err(StoreError::FileSizeLimit),
-    }
-}
-
-/// The open state file, if there is one, and where the next state goes.
-struct StateFile {
-    file: Option<File>,
-    next: Option<Next>,
 }
 
 fn read_enrollment(
@@ -158,75 +144,5 @@ fn read_enrollment(
     Ok(Some(enrollment))
 }
 
-fn read_state(
-    directory: &Directory,
-    access: Access,
-) -> Result<(Option<State>, StateFile), StoreError> {
-    let Some(open) = directory.open_file(STATE, Guard::Secret, slots::FILE, access)? else {
-        return Ok((
-            None,
-            StateFile {
-                file: None,
-                next: None,
-            },
-        ));
-    };
-    let failed = |doing, source| StoreError::Io {
-        path: directory.path().join(STATE),
-        doing,
-        source,
-    };
-    let mut bytes = [0; slots::FILE];
-    let identity = open
-        .identity()
-        .map_err(|error| failed("looking at it", error))?;
-    let file = open.file;
-    let filled = read_from_start(&file, &mut bytes).map_err(|error| failed("reading", error))?;
-    let found = slots::read(&bytes[..filled], identity);
-    Ok((
-        Some(found.state),
-        StateFile {
-            file: Some(file),
-            next: found.next,
-        },
-    ))
-}
-
-fn read_from_start(file: &File, bytes: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
-}
-
-/// The write of a login: one system call, on the disk when it returns (the file was opened with `O_DSYNC`).
-fn write_slot(file: &File, slot: &slots::Slot, at: u64) -> io::Result<()> {
-    let written = write_once(file, slot, at);
-    if written.is_err() {
-        // It may be in memory without being on the disk. Taken for the newest state, it would send the next write to
-        // the other slot, the only one that is known to be on the disk.
-        let _ = write_once(file, &slots::INVALID, at);
-    }
-    written
-}
-
-fn write_once(file: &File, slot: &slots::Slot, at: u64) -> io::Result<()> {
-    loop {
-        match file.write_at(slot, at) {
-            Ok(slots::SLOT) => return Ok(()),
-            Ok(_) => return Err(io::ErrorKind::StorageFull.into()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
 const ENROLLMENT: &str = "enrollment.toml";
-const STATE: &str = "state";
 const REMOVED: &str = "removed";

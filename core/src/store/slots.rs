@@ -47,6 +47,17 @@ pub(super) struct Next {
     identity: FileIdentity,
 }
 
+impl Next {
+    /// Where the state goes that is written after that one; `None` where the file must be written anew.
+    pub(super) fn after(self) -> Option<Self> {
+        Some(Self {
+            offset: if self.offset == 0 { SLOT } else { 0 },
+            sequence: self.sequence.checked_add(1)?,
+            ..self
+        })
+    }
+}
+
 /// A new file: both slots hold the state, so that every block is there before a login needs it.
 pub(super) fn new_file(state: &State, identity: FileIdentity) -> Result<Vec<u8>, StoreError> {
     let mut file = Vec::with_capacity(FILE);

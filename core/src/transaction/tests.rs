@@ -167,6 +167,11 @@ fn locks_outlive_a_new_enrollment_but_the_hard_limit_ends_with_it() {
         answer(&mut record, &code(4)),
         Verdict::Accepted(_)
     ));
+    // What the one before left goes with the next change.
+    apply(
+        &mut record,
+        enroll(vec![token(5, "newest")], Existing::Replace),
+    );
     assert_eq!(
         (record.state.is_disabled(), record.state.elsewhere.failures),
         (false, 0)

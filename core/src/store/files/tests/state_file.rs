@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_login_overwrites_the_state_in_place() {
     let house = House::with_alice();
-    let (state_file, enrollment_file) = (house.file("state"), house.file("enrollment.toml"));
+    let (state_file, enrollment_file) = (house.state(), house.file("enrollment.toml"));
     let before = (
         fs::metadata(&state_file).unwrap().ino(),
         fs::metadata(&enrollment_file).unwrap().ino(),
@@ -23,13 +23,13 @@ fn a_login_overwrites_the_state_in_place() {
 #[test]
 fn both_slots_of_a_new_state_are_really_on_the_disk() {
     let house = House::with_alice();
-    assert!(fs::metadata(house.file("state")).unwrap().blocks() * 512 >= 8192);
+    assert!(fs::metadata(house.state()).unwrap().blocks() * 512 >= 8192);
 }
 
 #[test]
 fn an_enrollment_without_a_state_has_lost_it_and_a_write_mends_it() {
     let house = House::with_alice();
-    fs::remove_file(house.file("state")).unwrap();
+    fs::remove_file(house.state()).unwrap();
     assert_eq!(house.found(), (0, Integrity::Lost));
     house.change(Change::State(state(1))).unwrap();
     assert_eq!(house.found(), (1, Integrity::Whole));
@@ -38,7 +38,7 @@ fn an_enrollment_without_a_state_has_lost_it_and_a_write_mends_it() {
 #[test]
 fn bad_slots_are_noticed_and_mended_by_the_next_write() {
     let house = House::with_alice();
-    let path = house.file("state");
+    let path = house.state();
     house.change(Change::State(state(4))).unwrap();
     let good = fs::read(&path).unwrap();
     let damaged = |bytes: &[usize]| {
@@ -59,25 +59,29 @@ fn bad_slots_are_noticed_and_mended_by_the_next_write() {
     assert_eq!(house.found(), (0, Integrity::Lost));
     house.change(Change::State(state(6))).unwrap();
     assert_eq!(house.found(), (6, Integrity::Whole));
+    // What is lost is not written over: a new file takes its place.
+    assert!(!path.exists());
+    let path = house.state();
     // Swapped slots are as good as any.
     let file = fs::read(&path).unwrap();
     fs::write(&path, [&file[4096..], &file[..4096]].concat()).unwrap();
     assert_eq!(house.found(), (6, Integrity::Whole));
     for length in [0, 100, 4096, 8191] {
-        fs::write(&path, &file[..length]).unwrap();
+        fs::write(house.state(), &file[..length]).unwrap();
         assert_ne!(house.found().1, Integrity::Whole);
         house.change(Change::State(state(7))).unwrap();
         assert_eq!(
-            (house.found(), fs::metadata(&path).unwrap().len()),
+            (house.found(), fs::metadata(house.state()).unwrap().len()),
             ((7, Integrity::Whole), 8192)
         );
+        assert_eq!(house.states().len(), 1);
     }
 }
 
 #[test]
 fn a_state_that_was_copied_is_known_for_one_until_the_next_write() {
     let house = House::with_alice();
-    let path = house.file("state");
+    let path = house.state();
     fs::copy(&path, house.file("copy")).unwrap();
     fs::rename(house.file("copy"), &path).unwrap();
     assert_eq!(house.found(), (3, Integrity::Copied));
@@ -89,7 +93,7 @@ fn a_state_that_was_copied_is_known_for_one_until_the_next_write() {
 fn a_state_that_was_restored_is_known_for_one_though_it_may_have_its_old_inode() {
     use std::os::unix::fs::MetadataExt as _;
     let house = House::with_alice();
-    let path = house.file("state");
+    let path = house.state();
     let saved = fs::read(&path).unwrap();
     let mut same_inode = 0;
     for _ in 0..20 {

@@ -1,0 +1,247 @@
+//! Going on without whoever holds a lock and does not move: a frozen process, which here is a thread that waits inside its
+//! decision.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::store::Shield;
+
+/// How long the stores of these tests wait before they go on.
+const SOON: Duration = Duration::from_millis(100);
+
+struct Impatient(Duration);
+
+impl Shield for Impatient {
+    fn shelter(&self, work: &mut dyn FnMut()) -> std::io::Result<()> {
+        work();
+        Ok(())
+    }
+
+    fn goes_on_after(&self) -> Duration {
+        self.0
+    }
+}
+
+fn impatient(house: &House) -> FileStore {
+    FileStore::owned_by(&house.path(), me()).with_shield(Box::new(Impatient(SOON)))
+}
+
+/// Runs `meanwhile` while somebody is frozen who holds alice's lock and has decided to make `change`; gives back what came
+/// of that change once they move again.
+fn while_frozen(house: &House, change: Change, meanwhile: impl FnOnce()) -> Result<(), StoreError> {
+    let (holds, is_held) = mpsc::channel();
+    let (moves, may_move) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let frozen = scope.spawn(move || {
+            let store = FileStore::owned_by(&house.path(), me());
+            store.transact(&alice(), &mut |_| {
+                holds.send(()).unwrap();
+                may_move.recv().unwrap();
+                Ok(change.clone())
+            })
+        });
+        is_held.recv().unwrap();
+        meanwhile();
+        moves.send(()).unwrap();
+        frozen.join().unwrap()
+    })
+}
+
+#[test]
+fn whoever_waits_goes_on_without_a_holder_that_does_not_move_and_its_write_counts_for_nothing() {
+    let house = House::with_alice();
+    let start = Instant::now();
+    let late = while_frozen(&house, Change::State(state(99)), || {
+        impatient(&house)
+            .transact(&alice(), &mut |record| Ok(one_more(record)))
+            .unwrap();
+        assert!((SOON..SOON * 10).contains(&start.elapsed()));
+        assert_eq!(house.found(), (4, Integrity::Whole));
+    });
+    assert!(
+        matches!(late, Err(StoreError::Overtaken { .. })),
+        "{late:?}"
+    );
+    assert_eq!(house.found(), (4, Integrity::Whole));
+    // What was closed is gone, and the next one is written in place again.
+    assert_eq!(fs::read_dir(house.file("")).unwrap().count(), 2);
+    let path = house.state();
+    house.change(Change::State(state(5))).unwrap();
+    assert_eq!(house.state(), path);
+}
+
+#[test]
+fn a_write_that_was_answered_is_in_whatever_comes_next() {
+    let house = House::with_alice();
+    // The holder has written and looked whether its file counts; it is stopped before it lets go of the lock.
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(house.state())
+        .unwrap();
+    house.change(Change::State(state(7))).unwrap();
+    file.lock().unwrap();
+    impatient(&house)
+        .transact(&alice(), &mut |record| Ok(one_more(record)))
+        .unwrap();
+    assert_eq!(house.found(), (8, Integrity::Whole));
+}
+
+#[test]
+fn a_holder_that_was_left_behind_before_its_write_is_not_told_that_it_was_kept() {
+    let house = House::with_alice();
+    let removed = while_frozen(&house, Change::State(state(99)), || {
+        // Closed, and nobody went on yet.
+        fs::write(house.file("state.2"), "").unwrap();
+        fs::set_permissions(house.file("state.2"), Permissions::from_mode(0o600)).unwrap();
+    });
+    assert!(matches!(removed, Err(StoreError::Overtaken { .. })));
+}
+
+#[test]
+fn an_administrator_goes_on_too() {
+    let house = House::with_alice();
+    let late = while_frozen(&house, Change::State(state(99)), || {
+        let new = enrollment("alice");
+        impatient(&house)
+            .transact(&alice(), &mut |_| {
+                Ok(Change::Enrollment(new.clone(), state(0)))
+            })
+            .unwrap();
+        assert_eq!(*house.look().enrollment.unwrap().to_toml(), *new.to_toml());
+        impatient(&house)
+            .transact(&alice(), &mut |_| Ok(Change::Remove))
+            .unwrap();
+        assert!(house.look().enrollment.is_none());
+    });
+    assert!(matches!(late, Err(StoreError::Overtaken { .. })));
+    // And nothing of it came back.
+    assert!(house.look().enrollment.is_none() && house.is_removed() && house.has_no_state());
+    house
+        .change(Change::Enrollment(enrollment("alice"), state(1)))
+        .unwrap();
+    assert_eq!(house.found(), (1, Integrity::Whole));
+}
+
+#[test]
+fn a_whole_row_of_holders_that_do_not_move_is_gone_past() {
+    let house = House::with_alice();
+    let third = || {
+        impatient(&house)
+            .transact(&alice(), &mut |record| Ok(one_more(record)))
+            .unwrap();
+    };
+    let second = || {
+        let (holds, is_held) = mpsc::channel();
+        let (moves, may_move) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let house = &house;
+            let frozen = scope.spawn(move || {
+                impatient(house).transact(&alice(), &mut |_| {
+                    holds.send(()).unwrap();
+                    may_move.recv().unwrap();
+                    Ok(Change::State(state(88)))
+                })
+            });
+            is_held.recv().unwrap();
+            third();
+            moves.send(()).unwrap();
+            assert!(frozen.join().unwrap().is_err());
+        });
+    };
+    let first = while_frozen(&house, Change::State(state(99)), second);
+    assert!(first.is_err());
+    assert_eq!(house.found(), (4, Integrity::Whole));
+    // A file that came too late counts for nothing, and goes with the next write.
+    house.change(Change::State(state(5))).unwrap();
+    assert_eq!(house.found(), (5, Integrity::Whole));
+    assert_eq!(fs::read_dir(house.file("")).unwrap().count(), 2);
+}
+
+#[test]
+fn of_many_that_wait_for_one_that_does_not_move_every_one_is_kept_or_told() {
+    let house = House::with_alice();
+    let mut kept = 0;
+    let late = while_frozen(&house, Change::State(state(99)), || {
+        kept = thread::scope(|scope| {
+            let workers: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        impatient(&house)
+                            .transact(&alice(), &mut |record| Ok(one_more(record)))
+                            .is_ok()
+                    })
+                })
+                .collect();
+            workers
+                .into_iter()
+                .map(|worker| u32::from(worker.join().unwrap()))
+                .sum()
+        });
+    });
+    assert!(late.is_err());
+    // One that was told "not known whether it was kept" may have been kept.
+    let (failures, integrity) = house.found();
+    assert!(
+        (3 + kept..=3 + 8).contains(&failures),
+        "{failures} of {kept}"
+    );
+    assert_eq!(integrity, Integrity::Whole);
+    assert!(kept >= 1);
+}
+
+#[test]
+fn as_long_as_a_state_goes_from_hand_to_hand_nobody_is_left_behind() {
+    let house = House::with_alice();
+    thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                let store = FileStore::owned_by(&house.path(), me())
+                    .with_shield(Box::new(Impatient(Duration::from_millis(400))));
+                for _ in 0..10 {
+                    store
+                        .transact(&alice(), &mut |record| {
+                            thread::sleep(Duration::from_millis(15));
+                            Ok(one_more(record))
+                        })
+                        .unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(house.found(), (63, Integrity::Whole));
+    assert!(house.file("state.1").exists());
+}
+
+#[test]
+fn a_name_that_this_program_would_not_write_is_no_state() {
+    let house = House::with_alice();
+    for name in [
+        "state",
+        "state.01",
+        "state.0",
+        "state.+7",
+        "state.9.bak",
+        "state.9999999999999999999",
+        "new.me",
+    ] {
+        fs::write(house.file(name), "").unwrap();
+    }
+    house.change(Change::State(state(4))).unwrap();
+    assert_eq!(house.found(), (4, Integrity::Whole));
+    assert!(house.file("state.9.bak").exists() && house.file("new.me").exists());
+}
+
+#[test]
+fn after_the_last_number_there_is_none() {
+    let house = House::with_alice();
+    let last = house.file("state.999999999999999999");
+    fs::rename(house.state(), &last).unwrap();
+    // In place it can still be written.
+    house.change(Change::State(state(4))).unwrap();
+    assert_eq!(house.found(), (4, Integrity::Whole));
+    fs::write(&last, "no slots").unwrap();
+    assert_refused(house.change(Change::State(state(5))), &last, "remove it");
+}

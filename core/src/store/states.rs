@@ -1,0 +1,322 @@
+//! Which of a person's state files counts: `state.N`, the highest number.
+//!
+//! Nearly always there is one, and whoever holds the lock on it (`flock`) overwrites it in place. But a process that holds
+//! a lock can be kept from running by whoever started it (`cgroup.freeze` asks for no credentials), and nothing takes
+//! the lock away from it. So the file is taken away from the lock:
+//!
+//! - Whoever waited long enough closes `state.N` to its holder by making `state.N+1`, empty. An empty file holds nothing;
+//!   it is there to be locked instead.
+//! - A holder looks, after its write and before anything is answered, whether its file is still the one that counts. If
+//!   the next one was there by then, the write may be in it or not, and is answered with an error. If it was not, the write is
+//!   in whatever comes next, since that is read after the next file was made.
+//! - A new state that cannot be written in place goes to a new file, which appears whole, under the next number, and only if nothing
+//!   has that number. So of several that go on from one file, one does, and none goes back.
+//!
+//! A number is never used twice while the directory lives: whatever is taken away leaves a higher one behind.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use super::StoreError;
+use super::slots::{self, Found, Next};
+use crate::id::Id;
+use crate::safe_file::{Access, Directory, Guard, OpenFile, TEMPORARY};
+use crate::state::{Integrity, State};
+
+/// A person's state files, as they were at one moment.
+#[derive(Debug)]
+pub(super) struct StateFiles<'d> {
+    directory: &'d Directory,
+    /// In rising order.
+    numbers: Vec<u64>,
+    /// Left over by killed processes, or in the hands of ones that others went on without.
+    temporary: Vec<String>,
+}
+
+impl<'d> StateFiles<'d> {
+    /// Lists them.
+    pub(super) fn list(directory: &'d Directory) -> Result<Self, StoreError> {
+        let mut files = Self {
+            directory,
+            numbers: Vec::new(),
+            temporary: Vec::new(),
+        };
+        for name in directory.names()? {
+            if let Some(number) = number_of(&name) {
+                files.numbers.push(number);
+            } else if is_temporary(&name) {
+                files.temporary.push(name);
+            }
+        }
+        files.numbers.sort_unstable();
+        Ok(files)
+    }
+
+    /// The number of the file to lock. `None`: nothing was ever kept.
+    pub(super) fn highest(&self) -> Option<u64> {
+        self.numbers.last().copied()
+    }
+
+    /// Opens the file to lock, for writing. `None`: there is none, or it is gone by now.
+    pub(super) fn open_highest(&self) -> Result<Option<OpenState>, StoreError> {
+        match self.highest() {
+            Some(number) => self.open(number, Access::ReadAndWriteDurably),
+            None => Ok(None),
+        }
+    }
+
+    /// What the files hold: that of the highest that is not empty. `None`: all are empty, or gone by now.
+    ///
+    /// `locked` is the highest, if it is locked; the caller goes on writing through it.
+    pub(super) fn read(&self, locked: Option<&OpenState>) -> Result<Option<Found>, StoreError> {
+        for &number in self.numbers.iter().rev() {
+            let found = match locked.filter(|locked| locked.number == number) {
+                Some(locked) => locked.read()?,
+                None => match self.open(number, Access::Read)? {
+                    Some(file) => file.read_while_it_may_be_written()?,
+                    None => None,
+                },
+            };
+            if let Some(found) = found {
+                let next = found.next.filter(|_| self.highest() == Some(number));
+                return Ok(Some(Found { next, ..found }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Closes the highest file to whoever holds its lock. What is kept is not touched.
+    pub(super) fn close_highest(&self) -> Result<(), StoreError> {
+        // If it is there, somebody else closed it at the same moment.
+        self.directory.add_empty(&name(self.next_number()?))?;
+        Ok(())
+    }
+
+    /// Keeps a state in a new file, durably, and takes away the ones before.
+    pub(super) fn succeed(&self, state: &State) -> Result<(), StoreError> {
+        let number = self.next_number()?;
+        let contents = |identity| slots::new_file(state, identity);
+        let Some(file) = self.directory.add(&name(number), contents)? else {
+            return Err(self.overtaken(number));
+        };
+        let new = OpenState {
+            path: self.directory.path().join(name(number)),
+            number,
+            file: OpenFile {
+                file,
+                length: slots::FILE,
+            },
+        };
+        // If it does not count, it stays nevertheless: somebody may be reading it to go on from it.
+        self.check_current(&new)?;
+        self.tidy(new.number)
+    }
+
+    /// Takes away what is left of files before the one that counts. What it holds must be durable by then.
+    ///
+    /// If the one that counts appeared while we were not looking, its name may not be on the disk yet.
+    pub(super) fn tidy_below(&self, current: &OpenState) -> Result<(), StoreError> {
+        if self.numbers.len() > 1 || !self.temporary.is_empty() {
+            self.directory.sync()?;
+            self.tidy(current.number)?;
+        }
+        Ok(())
+    }
+
+    /// Takes away all that is kept, durably; an empty file under the next number stays.
+    pub(super) fn clear(&self) -> Result<(), StoreError> {
+        if self.numbers.is_empty() {
+            return Ok(());
+        }
+        let number = self.next_number()?;
+        self.directory.add_empty(&name(number))?;
+        self.tidy(number)?;
+        Ok(self.directory.sync()?)
+    }
+
+    /// Makes sure that a file is the one that counts; see this module's text for why that is asked after every write.
+    pub(super) fn check_current(&self, file: &OpenState) -> Result<(), StoreError> {
+        if self.is_current(file)? {
+            Ok(())
+        } else {
+            Err(self.overtaken(file.number))
+        }
+    }
+
+    /// Whether a file is the one that counts, in a directory that is still the person's.
+    pub(super) fn is_current(&self, file: &OpenState) -> Result<bool, StoreError> {
+        // In this order: the next one goes only together with this one, which goes first.
+        Ok(!self.directory.holds(&name(file.number + 1))?
+            && self
+                .directory
+                .leads_to(&name(file.number), &file.file.file)?
+            && self.directory.is_at_its_path()?)
+    }
+
+    /// The lowest first: at no moment does one seem to count that no longer does.
+    fn tidy(&self, current: u64) -> Result<(), StoreError> {
+        let before: Vec<_> = self
+            .numbers
+            .iter()
+            .filter(|&&number| number < current)
+            .map(|&number| name(number))
+            .collect();
+        let names = before.iter().chain(&self.temporary).map(String::as_str);
+        Ok(self.directory.tidy(names)?)
+    }
+
+    fn open(&self, number: u64, access: Access) -> Result<Option<OpenState>, StoreError> {
+        let name = name(number);
+        let file = self
+            .directory
+            .open_file(&name, Guard::Secret, slots::FILE, access)?;
+        Ok(file.map(|file| OpenState {
+            path: self.directory.path().join(&name),
+            number,
+            file,
+        }))
+    }
+
+    fn next_number(&self) -> Result<u64, StoreError> {
+        match self.highest() {
+            None => Ok(1),
+            Some(number) if number < LAST => Ok(number + 1),
+            Some(number) => Err(StoreError::Malformed {
+                path: self.directory.path().join(name(number)),
+                problem: "no higher number can follow".to_owned(),
+                mend: "Nightlatch does not write such a name: find out who did, then remove it"
+                    .to_owned(),
+            }),
+        }
+    }
+
+    fn overtaken(&self, number: u64) -> StoreError {
+        StoreError::Overtaken {
+            path: self.directory.path().join(name(number)),
+        }
+    }
+}
+
+/// An open state file.
+#[derive(Debug)]
+pub(super) struct OpenState {
+    /// For the words of errors.
+    pub path: PathBuf,
+    /// The N in its name.
+    pub number: u64,
+    file: OpenFile,
+}
+
+impl OpenState {
+    /// The file, for locking and writing.
+    pub(super) fn file(&self) -> &File {
+        &self.file.file
+    }
+
+    /// When it was last written, by whatever clock.
+    pub(super) fn last_written(&self) -> Result<SystemTime, StoreError> {
+        self.file()
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .map_err(|error| self.failed("looking at it", error))
+    }
+
+    /// What it holds. `None` where it is empty.
+    fn read(&self) -> Result<Option<Found>, StoreError> {
+        let mut bytes = [0; slots::FILE];
+        let identity = self
+            .file
+            .identity()
+            .map_err(|error| self.failed("looking at it", error))?;
+        let filled = read_from_start(self.file(), &mut bytes)
+            .map_err(|error| self.failed("reading", error))?;
+        Ok((filled > 0).then(|| slots::read(&bytes[..filled], identity)))
+    }
+
+    /// The same without the lock: a slot that is just being written looks torn, so it is read again.
+    fn read_while_it_may_be_written(&self) -> Result<Option<Found>, StoreError> {
+        let mut found = self.read()?;
+        for _ in 0..SECOND_READS {
+            match &found {
+                Some(Found { state, .. })
+                    if matches!(state.integrity, Integrity::OneSlotBad | Integrity::Lost) =>
+                {
+                    found = self.read()?;
+                }
+                _ => break,
+            }
+        }
+        Ok(found)
+    }
+
+    /// The write of a login: one system call, on the disk when it returns (the file was opened with `O_DSYNC`). Says where
+    /// the one after it goes.
+    pub(super) fn write(&self, state: &State, next: Next) -> Result<Option<Next>, StoreError> {
+        let slot = slots::encode(state, next)?;
+        let written = write_once(self.file(), &slot, next.offset as u64);
+        if written.is_err() {
+            // It may be in memory without being on the disk. Taken for the newest state, it would send the next write to
+            // the other slot, the only one that is known to be on the disk.
+            let _ = write_once(self.file(), &slots::INVALID, next.offset as u64);
+        }
+        written.map_err(|error| self.failed("writing", error))?;
+        Ok(next.after())
+    }
+
+    fn failed(&self, doing: &'static str, source: io::Error) -> StoreError {
+        StoreError::Io {
+            path: self.path.clone(),
+            doing,
+            source,
+        }
+    }
+}
+
+fn read_from_start(file: &File, bytes: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+fn write_once(file: &File, slot: &slots::Slot, at: u64) -> io::Result<()> {
+    loop {
+        match file.write_at(slot, at) {
+            Ok(slots::SLOT) => return Ok(()),
+            Ok(_) => return Err(io::ErrorKind::StorageFull.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn name(number: u64) -> String {
+    format!("{PREFIX}{number}")
+}
+
+/// The number in a name, if it is one that this program would write.
+fn number_of(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix(PREFIX)?;
+    let number = digits.parse().ok()?;
+    (digits.starts_with(|first: char| ('1'..='9').contains(&first)) && number <= LAST)
+        .then_some(number)
+}
+
+fn is_temporary(name: &str) -> bool {
+    name.strip_prefix(TEMPORARY)
+        .is_some_and(|id| Id::parse(id).is_ok())
+}
+
+const PREFIX: &str = "state.";
+/// The last number: 18 digits, more than there are moments to use them in.
+const LAST: u64 = 999_999_999_999_999_999;
+const SECOND_READS: usize = 3;
