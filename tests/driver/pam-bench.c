@@ -192,14 +192,14 @@ static int bare(char **fields)
         return PAM_SYSTEM_ERR;
     users = openat(dir, "users", FOLDER);
     person = openat(users, user, FOLDER);
-    if (person < 0 || flock(person, LOCK_EX) != 0 || !slurp(person, "enrollment.toml", buffer, sizeof buffer))
+    state = openat(person, "state.1", O_RDWR | O_DSYNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (person < 0 || flock(state, LOCK_EX) != 0 || !slurp(person, "enrollment.toml", buffer, sizeof buffer))
         return PAM_SYSTEM_ERR;
-    state = openat(person, "state", O_RDWR | O_DSYNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     /* What the first slot held is written back to it, so the state stays what it was. */
     if (state < 0 || pread(state, buffer, 2 * SLOT, 0) != 2 * SLOT || pwrite(state, buffer, SLOT, 0) != SLOT)
         return PAM_SYSTEM_ERR;
+    flock(state, LOCK_UN);
     close(state);
-    flock(person, LOCK_UN);
     close(person);
     close(users);
     close(dir);

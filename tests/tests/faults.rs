@@ -37,9 +37,9 @@ fn given_a_full_disk(world: &World, disk: &Disk) {
         // The state is written first, in place: it holds the old entries and the new, and fits both.
         (
             &["enroll", "alice", "--yes", "--json", "--replace"],
-            &["users/alice/state"],
+            &["users/alice/state.1"],
         ),
-        (&["codes", "alice", "--json"], &["users/alice/state"]),
+        (&["codes", "alice", "--json"], &["users/alice/state.1"]),
     ] {
         let refused = world.nightlatch(arguments).is_refused();
         assert_eq!(refused.stdout, "", "what is not kept is not shown");

@@ -10,9 +10,9 @@
 //!   the next one was there by then, the write may be in it or not, and is answered with an error. If it was not, the write is
 //!   in whatever comes next, since that is read after the next file was made.
 //! - A new state that cannot be written in place goes to a new file, which appears whole, under the next number, and only if nothing
-//!   has that number. So of several that go on from one file, one does, and none goes back.
-//!
-//! A number is never used twice while the directory lives: whatever is taken away leaves a higher one behind.
+//!   has that number. So of several that go on from one file, one does.
+//! - Whatever is taken away, a higher number stays, be it that of an empty file. So a file that comes late has a number that no
+//!   longer counts.
 
 use std::fs::File;
 use std::io;
