@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use nix::mount::{MsFlags, mount};
 use nix::unistd::{Uid, sethostname};
 
+use crate::soak::limit;
 use crate::world::World;
 
 /// Runs `test` in a machine of its own. To be called once, as the whole of a `#[test]` function.
@@ -88,7 +89,7 @@ pub fn inside() -> bool {
     env::var_os(INSIDE).is_some()
 }
 
-/// Runs this binary in the namespace and gives whether it succeeded and what it said. Kills it after [`LIMIT`].
+/// Runs this binary in the namespace and gives whether it succeeded and what it said. Kills it after [`limit`].
 fn run_again(arguments: &[&str]) -> (bool, String) {
     let mut child = unshare()
         .args(arguments)
@@ -108,12 +109,12 @@ fn run_again(arguments: &[&str]) -> (bool, String) {
             String::from_utf8_lossy(&bytes).into_owned()
         })
     });
-    let started = Instant::now();
+    let (started, limit) = (Instant::now(), limit());
     let passed = loop {
         if let Some(status) = child.try_wait().expect("the child is ours") {
             break status.success();
         }
-        if started.elapsed() > LIMIT {
+        if started.elapsed() > limit {
             // `unshare --kill-child` takes the whole namespace along.
             let _ = child.kill();
         }
@@ -123,7 +124,7 @@ fn run_again(arguments: &[&str]) -> (bool, String) {
         .into_iter()
         .map(|reader| reader.join().unwrap_or_default())
         .collect();
-    if started.elapsed() > LIMIT {
+    if started.elapsed() > limit {
         said.push_str("\n(killed: it took too long)");
     }
     (passed, said)
@@ -301,8 +302,5 @@ const OUTER_PID: &str = "NIGHTLATCH_TESTS_OUTER_PID";
 
 /// The sandbox's own folder: the layers of the overlays, scratch files.
 const OWN: &str = "/run/nightlatch-tests";
-
-/// No test may take longer. Most take a second; the races take some ten.
-const LIMIT: Duration = Duration::from_secs(240);
 
 const NO_UNSHARE: &str = "`unshare` does not run: install util-linux";

@@ -19,12 +19,25 @@ pub fn build_tests(workspace: &Workspace) -> Result<Vec<TestProgram>> {
     Ok(programs)
 }
 
+/// How long the tests are that could go on for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// What everybody waits for.
+    Short,
+    /// What a soak takes its time for.
+    Long,
+}
+
 /// Runs end-to-end tests, every program although one before it failed.
-pub fn test(workspace: &Workspace, programs: Vec<TestProgram>) -> Result<()> {
+pub fn test(workspace: &Workspace, programs: Vec<TestProgram>, form: Form) -> Result<()> {
+    let mut variables = artifacts::variables(workspace).to_vec();
+    if form == Form::Long {
+        variables.push(("NIGHTLATCH_SOAK", "1".into()));
+    }
     let mut failed = Vec::new();
     for program in programs {
         println!("\n     Running {} as root", program.name);
-        if let Err(error) = run_as_root(workspace, program.path, &program.arguments) {
+        if let Err(error) = run_as_root(workspace, program.path, &program.arguments, &variables) {
             println!("{error:#}");
             failed.push(program.name);
         }
@@ -42,14 +55,19 @@ pub fn program(workspace: &Workspace, name: &str, arguments: &[String]) -> Resul
         workspace,
         workspace.target.join("debug").join(name),
         arguments,
+        &artifacts::variables(workspace),
     )
 }
 
-fn run_as_root(workspace: &Workspace, program: PathBuf, arguments: &[String]) -> Result<()> {
-    let outcome =
-        root::command(program, &artifacts::variables(workspace)).and_then(|mut command| {
-            process::run(command.args(arguments).current_dir(workspace.tests()))
-        });
+fn run_as_root(
+    workspace: &Workspace,
+    program: PathBuf,
+    arguments: &[String],
+    variables: &[(&str, PathBuf)],
+) -> Result<()> {
+    let outcome = root::command(program, variables).and_then(|mut command| {
+        process::run(command.args(arguments).current_dir(workspace.tests()))
+    });
     root::give_back(&workspace.target)?;
     outcome
 }

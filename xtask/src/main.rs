@@ -14,6 +14,7 @@ mod minimum_rust;
 mod packages;
 mod process;
 mod root;
+mod soak;
 mod stages;
 mod symbols;
 mod test;
@@ -50,6 +51,7 @@ enum Command {
     Help,
     Demo { arguments: Vec<String> },
     Test { filters: Vec<String> },
+    Soak { filters: Vec<String> },
     Ci,
     Bench { arguments: Vec<String> },
 }
@@ -68,9 +70,12 @@ impl Command {
             "test" if !rest.iter().any(|argument| argument.starts_with('-')) => {
                 Ok(Self::Test { filters: rest })
             }
+            "soak" if !rest.iter().any(|argument| argument.starts_with('-')) => {
+                Ok(Self::Soak { filters: rest })
+            }
             "ci" if rest.is_empty() => Ok(Self::Ci),
             "bench" => Ok(Self::Bench { arguments: rest }),
-            "demo" | "test" | "ci" => Err(format!("`{name}` does not take {rest:?}.")),
+            "demo" | "test" | "soak" | "ci" => Err(format!("`{name}` does not take {rest:?}.")),
             _ => Err(format!("There is no command `{name}`.")),
         }
     }
@@ -85,6 +90,7 @@ impl Command {
             Self::Help => Ok(()),
             Self::Demo { arguments } => demo::run(&workspace, &arguments),
             Self::Test { filters } => test::run(&workspace, &filters),
+            Self::Soak { filters } => soak::run(&workspace, &filters),
             Self::Ci => ci::run(&workspace),
             Self::Bench { arguments } => bench::run(&workspace, &arguments),
         }
@@ -98,6 +104,7 @@ Usage: cargo xtask COMMAND
                          --interactive leaves the door open for a phone of your own
   test [FILTER…]         unit tests, then the end-to-end tests as root in private namespaces.
                          FILTER: only the tests, and the files of tests, with one of these in their names
+  soak [FILTER…]         the end-to-end tests in their long form: kills at every system call, more rounds of everything random
   ci                     everything that must pass before a push: format, clippy, licences, test, minimum Rust, documentation
   bench [--pairs N]      what a login costs, side by side with pam_google_authenticator
 
@@ -131,6 +138,12 @@ mod tests {
             parse("test races sudo"),
             Ok(Command::Test {
                 filters: vec!["races".to_owned(), "sudo".to_owned()]
+            })
+        );
+        assert_eq!(
+            parse("soak crashes"),
+            Ok(Command::Soak {
+                filters: vec!["crashes".to_owned()]
             })
         );
     }

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
 
+use crate::end_to_end::Form;
 use crate::packages::{BUILD, END_TO_END};
 use crate::stages::Stages;
 use crate::test_programs::TestProgram;
@@ -28,7 +29,7 @@ pub fn test(workspace: &Workspace, stages: &mut Stages) {
     stages.run("unit tests", || unit_tests(workspace));
     if stages.run("build", || build(workspace)) {
         stages.run("end-to-end tests", || {
-            end_to_end::test(workspace, end_to_end::build_tests(workspace)?)
+            end_to_end::test(workspace, end_to_end::build_tests(workspace)?, Form::Short)
         });
     }
 }
@@ -57,11 +58,14 @@ fn test_some(workspace: &Workspace, filters: &[String], stages: &mut Stages) {
         stages.run("unit tests", || run_as_caller(&unit));
     }
     if !whole.is_empty() && stages.run("build", || build(workspace)) {
-        stages.run("end-to-end tests", || end_to_end::test(workspace, whole));
+        stages.run("end-to-end tests", || {
+            end_to_end::test(workspace, whole, Form::Short)
+        });
     }
 }
 
-fn chosen(programs: Vec<TestProgram>, filters: &[String]) -> Result<Vec<TestProgram>> {
+/// What of the programs the filters choose.
+pub fn chosen(programs: Vec<TestProgram>, filters: &[String]) -> Result<Vec<TestProgram>> {
     programs
         .into_iter()
         .filter_map(|program| program.chosen_by(filters).transpose())
@@ -94,7 +98,8 @@ fn run_as_caller(programs: &[TestProgram]) -> Result<()> {
     Ok(())
 }
 
-fn build(workspace: &Workspace) -> Result<()> {
+/// Builds what the end-to-end tests work on.
+pub fn build(workspace: &Workspace) -> Result<()> {
     artifacts::build(workspace)?;
     artifacts::build_planted_panic(workspace)
 }
