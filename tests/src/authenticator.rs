@@ -88,6 +88,14 @@ impl Phone {
         self.code_of_step(step)
     }
 
+    /// Waits until the step that the clock is in lasts for so many seconds more.
+    pub fn wait_for_room(&self, seconds: u64) {
+        let left = self.shape.period - now().as_secs() % self.shape.period;
+        if left < seconds {
+            thread::sleep(Duration::from_secs(left));
+        }
+    }
+
     /// The code of the step that is `away` steps from now, whether it was given or not.
     #[must_use]
     pub fn code_at(&self, away: i64) -> String {

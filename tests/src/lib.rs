@@ -36,6 +36,7 @@
 
 pub mod artifacts;
 mod authenticator;
+mod calls;
 mod command;
 mod disk;
 mod enrolling;
@@ -55,17 +56,18 @@ mod tries;
 mod world;
 
 pub use authenticator::{Algorithm, Phone, Shape, oathtool, pyotp};
+pub use calls::{Call, Failing};
 pub use command::Run;
 pub use disk::Disk;
 pub use enrolling::{Enrolling, QUESTION};
 pub use log::{Line, Log};
 pub use outcome::{Code, Login, Outcome, Prompt, Style};
-pub use person::Person;
+pub use person::{Person, STORE};
 pub use process::Process;
 pub use recipe::{Page, Recipe};
 pub use sandbox::{enter, inside, outer_pid, sandboxed, security_dir};
 pub use screen::{Background, Screen};
-pub use soak::rounds;
+pub use soak::{rounds, spread};
 pub use ssh::{Session, Ssh};
 pub use stacks::Stack;
 pub use sudo::Asked;

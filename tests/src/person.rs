@@ -1,6 +1,7 @@
 //! A person of the sandbox: an account, a password, and, once enrolled, a phone and backup codes.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::authenticator::Phone;
@@ -53,15 +54,31 @@ impl<'w> Person<'w> {
         Self::with_password(world, "root")
     }
 
+    /// Somebody with nothing but a name and a number: a line in `/etc/passwd`.
+    pub(crate) fn passing(world: &'w World, name: &str) -> Self {
+        let accounts = fs::read_to_string("/etc/passwd").expect("/etc is ours");
+        let uid = FIRST_PASSING + accounts.lines().count();
+        fs::write(
+            "/etc/passwd",
+            format!("{accounts}{name}:x:{uid}:{uid}::/nonexistent:/usr/sbin/nologin\n"),
+        )
+        .expect("/etc is ours");
+        Self::of_name(world, name)
+    }
+
     fn with_password(world: &'w World, name: &str) -> Self {
-        let person = Self {
+        Self::of_name(world, name).whose_password_is(&format!("correct horse of {name}"))
+    }
+
+    /// Somebody of whom only the account is there.
+    fn of_name(world: &'w World, name: &str) -> Self {
+        Self {
             world,
             name: name.to_owned(),
             password: String::new(),
             phone: None,
             backup_codes: Vec::new(),
-        };
-        person.whose_password_is(&format!("correct horse of {name}"))
+        }
     }
 
     /// Enrolls the person with `nightlatch enroll NAME --yes --json`.
@@ -71,13 +88,18 @@ impl<'w> Person<'w> {
 
     /// The same with more arguments: `["--algorithm", "SHA256"]`.
     pub fn enrolled_with(mut self, arguments: &[&str]) -> Self {
-        self.enroll(arguments);
+        self.enroll_with(arguments);
         self
+    }
+
+    /// Enrolls the person: [`Person::enrolled`] in place.
+    pub fn enroll(&mut self) {
+        self.enroll_with(&[]);
     }
 
     /// Enrolls the person anew: the old phone and the old backup codes end.
     pub fn enroll_again(&mut self) {
-        self.enroll(&["--replace"]);
+        self.enroll_with(&["--replace"]);
     }
 
     /// Gives the person a phone that was enrolled by other means.
@@ -99,6 +121,42 @@ impl<'w> Person<'w> {
         let line = format!("{}:{password}\n", self.name);
         system("chpasswd", &[], &line, "install passwd");
         self
+    }
+
+    /// The person's directory in the store, whether it is there or not.
+    #[must_use]
+    pub fn directory(&self) -> PathBuf {
+        PathBuf::from(format!("{STORE}/users/{}", self.name))
+    }
+
+    /// Takes the person's directory out of the store by hand, as if nothing had ever been enrolled.
+    pub fn is_forgotten(&self) {
+        match fs::remove_dir_all(self.directory()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            done => done.expect("root removes everything"),
+        }
+    }
+
+    /// The text of the person's enrollment, if there is one.
+    #[must_use]
+    pub fn enrollment(&self) -> Option<String> {
+        match fs::read_to_string(self.directory().join("enrollment.toml")) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            text => Some(text.expect("root reads everything")),
+        }
+    }
+
+    /// The files that hold what log-ins left behind; usually one.
+    #[must_use]
+    pub fn state_files(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.directory()).into_iter().flatten();
+        entries
+            .map(|entry| entry.expect("the directory stays").path())
+            .filter(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                name.starts_with("state") && !name.ends_with(".new")
+            })
+            .collect()
     }
 
     /// The password.
@@ -215,7 +273,7 @@ impl<'w> Person<'w> {
         key
     }
 
-    fn enroll(&mut self, more: &[&str]) {
+    fn enroll_with(&mut self, more: &[&str]) {
         let arguments = [&["enroll", &self.name, "--yes", "--json"], more].concat();
         let enrolled = self.world.nightlatch(&arguments).succeeds().json();
         self.phone = Some(Phone::scanning(
@@ -229,6 +287,12 @@ impl<'w> Person<'w> {
             .collect();
     }
 }
+
+/// Where the store is.
+pub const STORE: &str = "/var/lib/nightlatch";
+
+/// Passing people are numbered from here on, and by their line in `/etc/passwd`.
+const FIRST_PASSING: usize = 20_000;
 
 /// Where everybody's home is.
 const HOMES: &str = "/run/home";

@@ -17,6 +17,25 @@ pub(crate) fn limit() -> Duration {
     Duration::from_secs(minutes * 60)
 }
 
+/// All of them in a soak; in a test run so many, evenly spread from the first to the last.
+#[must_use]
+pub fn spread<T>(all: Vec<T>, short: usize) -> Vec<T> {
+    let count = all.len();
+    let taken = rounds(short, count).min(count);
+    let mut due = 0;
+    let is_due = |index: usize| {
+        let due_now = due < taken && index >= due * (count - 1) / (taken - 1).max(1);
+        due += usize::from(due_now);
+        due_now
+    };
+    let mut is_due = is_due;
+    all.into_iter()
+        .enumerate()
+        .filter(|(index, _)| is_due(*index))
+        .map(|(_, one)| one)
+        .collect()
+}
+
 fn soaking() -> bool {
     env::var_os(SOAK).is_some()
 }

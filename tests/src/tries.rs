@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use crate::artifacts;
@@ -140,12 +141,31 @@ impl Tries {
     /// Does it below another program, such as `strace`: `wrapper` is that with its own arguments.
     #[must_use]
     pub fn run_below(&self, wrapper: &[&str]) -> Outcome {
-        let mut command = Command::new(wrapper[0]);
-        command.args(&wrapper[1..]).arg(artifacts::pam_driver());
-        self.run_by(command)
+        self.run_by(below(wrapper))
     }
 
-    fn run_by(&self, mut command: Command) -> Outcome {
+    /// Does it below another program that may kill it on its way: then nothing came of it.
+    #[must_use]
+    pub fn run_unless_killed_below(&self, wrapper: &[&str]) -> Option<Outcome> {
+        let output = self.output_of(below(wrapper));
+        (output.status.signal() != Some(SIGKILL)).then(|| Self::outcome(&output))
+    }
+
+    fn run_by(&self, command: Command) -> Outcome {
+        Self::outcome(&self.output_of(command))
+    }
+
+    fn outcome(output: &Output) -> Outcome {
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.success(),
+            "the host program ended with {}: {stderr}",
+            output.status
+        );
+        Outcome::read(&String::from_utf8_lossy(&output.stdout), stderr)
+    }
+
+    fn output_of(&self, mut command: Command) -> Output {
         let name = command.get_program().to_string_lossy().into_owned();
         let mut child = command
             .arg(format!("service={}", self.service))
@@ -164,13 +184,7 @@ impl Tries {
         });
         let output = child.wait_with_output().expect("the child is ours");
         writer.join().expect("the writer does not panic");
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            output.status.success(),
-            "the host program ended with {}: {stderr}",
-            output.status
-        );
-        Outcome::read(&String::from_utf8_lossy(&output.stdout), stderr)
+        output
     }
 
     fn with(mut self, argument: String) -> Self {
@@ -183,6 +197,14 @@ impl Tries {
         groups.join("%\n")
     }
 }
+
+fn below(wrapper: &[&str]) -> Command {
+    let mut command = Command::new(wrapper[0]);
+    command.args(&wrapper[1..]).arg(artifacts::pam_driver());
+    command
+}
+
+const SIGKILL: i32 = 9;
 
 impl Answers {
     fn script(&self) -> String {

@@ -55,6 +55,11 @@ impl World {
         Person::new(self, name)
     }
 
+    /// An account without home and password, made in no time: for log-ins through libpam alone.
+    pub fn passing_user(&self, name: &str) -> Person<'_> {
+        Person::passing(self, name)
+    }
+
     /// root, with a home and a password of this world.
     pub fn root(&self) -> Person<'_> {
         Person::root(self)

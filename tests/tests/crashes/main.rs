@@ -1,0 +1,10 @@
+//! Crashes, faults and power cuts at every point of everything that changes a record.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy does not see that what the tests of several files share is a test as well"
+)]
+
+mod kills;
+mod operations;
