@@ -3,10 +3,10 @@
 //! A [`Phone`] remembers which steps it has given a code for, so that a test can ask for one code after the other. It looks one
 //! step ahead, as the window of the module allows; for what lies beyond, it waits and says so.
 
-use std::cell::Cell;
 use std::fmt::{self, Write as _};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -38,7 +38,7 @@ pub struct Phone {
     secret: String,
     shape: Shape,
     /// The last step that a code was given for.
-    given: Cell<u64>,
+    given: AtomicU64,
 }
 
 impl Phone {
@@ -54,7 +54,7 @@ impl Phone {
         Self {
             secret: secret.to_owned(),
             shape,
-            given: Cell::new(0),
+            given: AtomicU64::new(0),
         }
     }
 
@@ -82,9 +82,9 @@ impl Phone {
     /// A code that was not given before: of this step, else of the next, else of one that has to be waited for.
     #[must_use]
     pub fn code(&self) -> String {
-        let step = self.step_now().max(self.given.get() + 1);
+        let step = self.step_now().max(self.given.load(Ordering::Relaxed) + 1);
         self.wait_for_step(step.saturating_sub(1), "a code that was not used yet");
-        self.given.set(step);
+        self.given.store(step, Ordering::Relaxed);
         self.code_of_step(step)
     }
 

@@ -1,5 +1,5 @@
 //! The system calls that a program makes on the store, found by tracing it; and `strace` told to kill the program at one of
-//! them, or to let that one fail.
+//! them, to stop it there, or to let that one fail.
 //!
 //! A call is known by its name and by how many of that name the program made before it. So the runs must be alike: the same
 //! program with the same arguments on a record in the same condition. That it was such a call that was hit is seen in the
@@ -7,9 +7,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::person::STORE;
+use crate::process::Pid;
 use crate::sandbox::scratch;
 
 /// One system call of a program on the store, or on a directory on the way there.
@@ -75,6 +80,44 @@ impl Call {
         self.hitting(&format!("error={error}"), &when, run);
     }
 
+    /// Lets `run` run the program once more, stopped for good when it has made this call, as if frozen: whatever it holds, it goes on holding.
+    /// After `meanwhile` it moves again, and what came of it comes back.
+    pub fn stopping<T: Send>(
+        &self,
+        run: impl FnOnce(&[&str]) -> T + Send,
+        meanwhile: impl FnOnce(),
+    ) -> T {
+        let trace = trace_file();
+        let (tracing, inject) = (
+            format!("trace={}", self.name),
+            format!("inject={}:signal=SIGSTOP:when={}", self.name, self.number),
+        );
+        let wrapper = below(&["-e", &tracing, "-e", &inject], &trace);
+        thread::scope(|scope| {
+            let running = scope.spawn(|| run(&wrapper));
+            let until = Instant::now() + PATIENCE;
+            while !fs::read_to_string(&trace).is_ok_and(|text| text.contains(STOPPED)) {
+                assert!(
+                    Instant::now() < until && !running.is_finished(),
+                    "{self:?} was not made again"
+                );
+                thread::sleep(Duration::from_millis(2));
+            }
+            // Whatever fails in there, the program moves again, or its run would never end.
+            let outcome = panic::catch_unwind(AssertUnwindSafe(meanwhile));
+            Pid::of_the_child_of(&trace).signal("CONT");
+            let came = running.join().expect("what runs it does not panic");
+            outcome.unwrap_or_else(|panic| panic::resume_unwind(panic));
+            came
+        })
+    }
+
+    /// Whether it gets or frees a lock.
+    #[must_use]
+    pub fn locks(&self) -> bool {
+        self.name == "flock"
+    }
+
     /// Whether it changes what is on the disk, or makes sure that it is there.
     #[must_use]
     pub fn changes(&self) -> bool {
@@ -115,7 +158,9 @@ fn below<'a>(more: &[&'a str], trace: &'a str) -> Vec<&'a str> {
 }
 
 fn trace_file() -> String {
-    let path: PathBuf = scratch().join("calls");
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let path: PathBuf = scratch().join(format!("calls-{number}"));
     path.to_str().expect("our own path").to_owned()
 }
 
@@ -123,6 +168,9 @@ fn read(trace: &str) -> String {
     let text = fs::read(trace).expect("`strace` does not run: install strace");
     String::from_utf8_lossy(&text).into_owned()
 }
+
+const STOPPED: &str = "--- stopped by SIGSTOP ---";
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const CHANGING: [&str; 12] = [
     "write",

@@ -63,7 +63,7 @@ pub use enrolling::{Enrolling, QUESTION};
 pub use log::{Line, Log};
 pub use outcome::{Code, Login, Outcome, Prompt, Style};
 pub use person::{Person, STORE};
-pub use process::Process;
+pub use process::{Pid, Process};
 pub use recipe::{Page, Recipe};
 pub use sandbox::{enter, inside, outer_pid, sandboxed, security_dir};
 pub use screen::{Background, Screen};

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -79,11 +80,57 @@ impl Process {
     }
 }
 
-/// The smallest number of a process with this command line.
-fn find(command_line: &str) -> Option<u32> {
+/// The number of a running process.
+#[derive(Debug, Clone, Copy)]
+pub struct Pid(u32);
+
+impl Pid {
+    /// The program that runs below a wrapper (`strace`) which was given this word.
+    ///
+    /// # Panics
+    ///
+    /// Panics where there is none.
+    #[must_use]
+    pub fn of_the_child_of(word: &str) -> Self {
+        let wrapper = all()
+            .find(|pid| {
+                let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                words
+                    .split(|&byte| byte == 0)
+                    .any(|one| one == word.as_bytes())
+            })
+            .unwrap_or_else(|| panic!("nothing runs with the word {word:?}"));
+        let children = fs::read_to_string(format!("/proc/{wrapper}/task/{wrapper}/children"));
+        let children = children.unwrap_or_default();
+        let child = children.split_whitespace().next().map(str::parse);
+        Self(
+            child
+                .expect("the wrapper runs something")
+                .expect("a number"),
+        )
+    }
+
+    /// Sends it a signal, as root.
+    pub fn signal(self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.0.to_string()])
+            .status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "SIG{name} to {self:?}"
+        );
+    }
+}
+
+fn all() -> impl Iterator<Item = u32> {
     let pids = fs::read_dir("/proc").expect("the sandbox has a /proc");
     pids.flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// The smallest number of a process with this command line.
+fn find(command_line: &str) -> Option<u32> {
+    all()
         .filter(|pid| {
             let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let words = String::from_utf8_lossy(&words).replace('\0', " ");

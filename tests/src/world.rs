@@ -1,11 +1,11 @@
 //! The machine of one test: what is installed, how it is set up, who lives on it.
 
-use std::cell::RefCell;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use crate::artifacts;
 use crate::command::Run;
@@ -22,7 +22,7 @@ use crate::tries::Tries;
 #[derive(Debug)]
 pub struct World {
     log: Log,
-    sshd: RefCell<Option<Child>>,
+    sshd: Mutex<Option<Child>>,
 }
 
 impl World {
@@ -43,7 +43,7 @@ impl World {
         fs::create_dir_all("/etc/nightlatch").expect("an overlay");
         let world = Self {
             log: Log::open(),
-            sshd: RefCell::new(None),
+            sshd: Mutex::new(None),
         };
         world.configure("");
         world.stack(DOOR, Stack::CodeOnly(""));
@@ -143,13 +143,15 @@ impl World {
 
     /// Keeps the sshd that `start` starts until the world ends; the first one stays.
     pub(crate) fn run_sshd(&self, start: impl FnOnce() -> Child) {
-        self.sshd.borrow_mut().get_or_insert_with(start);
+        let mut sshd = self.sshd.lock().unwrap_or_else(PoisonError::into_inner);
+        sshd.get_or_insert_with(start);
     }
 }
 
 impl Drop for World {
     fn drop(&mut self) {
-        if let Some(mut sshd) = self.sshd.take() {
+        let sshd = self.sshd.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut sshd) = sshd.take() {
             let _ = sshd.kill();
             let _ = sshd.wait();
         }
