@@ -42,6 +42,8 @@ fn while_frozen(house: &House, change: Change, meanwhile: impl FnOnce()) -> Resu
                 Ok(change.clone())
             })
         });
+        // In here, so that it is gone if `meanwhile` panics: then they move too.
+        let moves = moves;
         is_held.recv().unwrap();
         meanwhile();
         moves.send(()).unwrap();
@@ -145,6 +147,7 @@ fn a_whole_row_of_holders_that_do_not_move_is_gone_past() {
                     Ok(Change::State(state(88)))
                 })
             });
+            let moves = moves;
             is_held.recv().unwrap();
             third();
             moves.send(()).unwrap();
