@@ -9,8 +9,8 @@ use nix::fcntl::{self, OFlag, RenameFlags};
 use nix::sys::stat::{self, FchmodatFlags, Mode, SFlag};
 use nix::unistd::{self, UnlinkatFlags};
 
-use super::SafeFileError;
-use super::directory::{ALWAYS, Directory, FileIdentity, above_standard, again};
+use super::directory::{ALWAYS, Directory, FileIdentity, above_standard};
+use super::{SafeFileError, again};
 use crate::id::Id;
 use crate::random::RandomError;
 
@@ -110,8 +110,7 @@ impl Directory {
     /// Makes an empty file if there is none of this name, durably.
     pub fn mark(&self, name: &str) -> Result<(), SafeFileError> {
         match self.create(name) {
-            Ok(file) => file
-                .sync_all()
+            Ok(file) => flush(&file)
                 .map_err(|error| SafeFileError::io(&self.path().join(name), "flushing", error))?,
             Err(Errno::EEXIST) => {}
             Err(error) => {
@@ -159,9 +158,7 @@ impl Directory {
 
     /// Flushes the names in this directory to the disk.
     pub fn sync(&self) -> Result<(), SafeFileError> {
-        self.file()
-            .sync_all()
-            .map_err(|error| SafeFileError::io(self.path(), "flushing", error))
+        flush(self.file()).map_err(|error| SafeFileError::io(self.path(), "flushing", error))
     }
 
     fn fill<C: AsRef<[u8]>, E: From<SafeFileError>>(
@@ -174,9 +171,8 @@ impl Directory {
             |doing, error: io::Error| SafeFileError::io(&self.path().join(name), doing, error);
         let identity = FileIdentity::of(file).map_err(|error| failed("looking at it", error))?;
         let contents = contents(identity)?;
-        file.write_all(contents.as_ref())
-            .map_err(|error| failed("writing", error))?;
-        file.sync_all().map_err(|error| failed("flushing", error))?;
+        write(file, contents.as_ref()).map_err(|error| failed("writing", error))?;
+        flush(file).map_err(|error| failed("flushing", error))?;
         Ok(())
     }
 
@@ -216,4 +212,20 @@ impl Directory {
         stat::fchmod(&file, mode)?;
         Ok(file)
     }
+}
+
+/// `write_all` of the standard library, which begins again for ever when it is interrupted.
+fn write(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match again(|| file.write(bytes))? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            count => bytes = &bytes[count..],
+        }
+    }
+    Ok(())
+}
+
+/// `sync_all` of the standard library, which begins again for ever when it is interrupted.
+fn flush(file: &File) -> io::Result<()> {
+    Ok(again(|| unistd::fsync(file))?)
 }

@@ -20,7 +20,8 @@ use nix::sys::stat::{self, FileStat, Mode, SFlag};
 use zeroize::Zeroizing;
 
 use super::{
-    Guard, Owner, SafeFileError, check_directory, check_file, check_whole, too_long, wrong_kind,
+    Guard, Owner, SafeFileError, again, check_directory, check_file, check_whole, too_long,
+    wrong_kind,
 };
 
 /// A directory, open and checked.
@@ -151,10 +152,9 @@ impl Directory {
         let mut bytes = Zeroizing::new(vec![0; length + 1]);
         let mut filled = 0;
         while filled < bytes.len() {
-            match file.read(&mut bytes[filled..]) {
+            match again(|| file.read(&mut bytes[filled..])) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     return Err(SafeFileError::io(&self.path.join(name), "reading", error));
                 }
@@ -324,16 +324,6 @@ pub(super) fn above_standard(file: OwnedFd) -> io::Result<File> {
         Ok(moved.into())
     } else {
         Err(Errno::EMFILE.into())
-    }
-}
-
-/// Runs a system call again when a signal interrupted it.
-pub(super) fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
-    loop {
-        match call() {
-            Err(Errno::EINTR) => {}
-            result => return result,
-        }
     }
 }
 

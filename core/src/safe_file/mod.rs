@@ -5,6 +5,7 @@
 //! checked in the same way, so between the check and the use there is no moment in which it can be exchanged. Whatever
 //! is not as it must be is an error that names the path and the mend. No descriptor below 3 is ever kept.
 
+mod again;
 mod changes;
 mod directory;
 
@@ -14,6 +15,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::sys::stat::{FileStat, SFlag};
 use zeroize::Zeroizing;
 
+pub(crate) use again::again;
 pub use changes::TEMPORARY;
 pub use directory::{Access, Directory, FileIdentity, OpenFile};
 

@@ -23,7 +23,7 @@ use std::time::SystemTime;
 use super::StoreError;
 use super::slots::{self, Found, Next};
 use crate::id::Id;
-use crate::safe_file::{Access, Directory, Guard, OpenFile, TEMPORARY};
+use crate::safe_file::{Access, Directory, Guard, OpenFile, TEMPORARY, again};
 use crate::state::{Integrity, State};
 
 /// A person's state files, as they were at one moment.
@@ -278,24 +278,18 @@ impl OpenState {
 fn read_from_start(file: &File, bytes: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        match again(|| file.read_at(&mut bytes[filled..], filled as u64))? {
+            0 => break,
+            count => filled += count,
         }
     }
     Ok(filled)
 }
 
 fn write_once(file: &File, slot: &slots::Slot, at: u64) -> io::Result<()> {
-    loop {
-        match file.write_at(slot, at) {
-            Ok(slots::SLOT) => return Ok(()),
-            Ok(_) => return Err(io::ErrorKind::StorageFull.into()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+    match again(|| file.write_at(slot, at))? {
+        slots::SLOT => Ok(()),
+        _ => Err(io::ErrorKind::StorageFull.into()),
     }
 }
 
