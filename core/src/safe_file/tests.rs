@@ -37,6 +37,19 @@ fn assert_refused<T: std::fmt::Debug>(result: Result<T, SafeFileError>, path: &P
     assert!(text.contains(mend), "{text}");
 }
 
+/// Whoever lists a directory closes it then. Should this fail, nix does, and nobody else may.
+#[test]
+fn nix_leaves_open_what_it_cannot_list() {
+    if !in_a_process_of_its_own("safe_file::tests::nix_leaves_open_what_it_cannot_list") {
+        return;
+    }
+    let home = temporary();
+    let no_directory = File::create(home.path().join("file")).unwrap();
+    let number = no_directory.as_raw_fd();
+    assert!(nix::dir::Dir::from_fd(no_directory.into()).is_err());
+    nix::unistd::close(number).unwrap();
+}
+
 fn read_secret(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, SafeFileError> {
     read(path, me(), Guard::Secret, 16)
 }
