@@ -80,7 +80,9 @@ impl<'d> Person<'d> {
         if state.spent != self.record.state.spent
             && let Some(after) = after
         {
-            file.write(state, after)?;
+            // It is kept without that as well. To deny now would tell a right backup code from a wrong one, which is
+            // written once.
+            let _ = file.write(state, after);
         }
         self.states.check_current(file)
     }
