@@ -118,6 +118,20 @@ impl Call {
         self.name == "flock"
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether a program that made these calls made it too: as many of its name.
+    #[must_use]
+    pub fn is_among(&self, calls: &[Self]) -> bool {
+        calls
+            .iter()
+            .any(|call| (&call.name, call.number) == (&self.name, self.number))
+    }
+
     /// Whether it changes what is on the disk, or makes sure that it is there.
     #[must_use]
     pub fn changes(&self) -> bool {

@@ -93,6 +93,11 @@ impl Tries {
         self.with("closed=1".to_owned())
     }
 
+    /// With an application that does not look whether the module leaves it as it was, and so makes few system calls of its own.
+    pub fn unwatched(self) -> Self {
+        self.with("unwatched=1".to_owned())
+    }
+
     /// With an application that has memory left for so many bytes and no more.
     pub fn with_room_for(self, bytes: usize) -> Self {
         self.with(format!("room={bytes}"))

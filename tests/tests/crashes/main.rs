@@ -6,5 +6,6 @@
     reason = "clippy does not see that what the tests of several files share is a test as well"
 )]
 
+mod faults;
 mod kills;
 mod operations;

@@ -4,7 +4,7 @@
 use std::fs;
 
 use nightlatch_core::enrollment::Enrollment;
-use nightlatch_tests::{Code, Person, Phone, Run, STORE, World};
+use nightlatch_tests::{Code, Person, Phone, Run, STORE, Stack, World};
 
 /// Something that changes a record.
 #[derive(Clone, Copy)]
@@ -28,7 +28,7 @@ pub enum Ended {
 
 pub const LOGIN_BY_CODE: Operation = Operation {
     begin: |case| case.enrolled(),
-    run: |case, wrapper| case.knocks(wrapper, &case.person.phone().code_at(0)),
+    run: |case, wrapper| case.knocks(wrapper, &case.code),
     check: |case| case.is_as_before(),
 };
 
@@ -41,6 +41,12 @@ pub const LOGIN_BY_BACKUP_CODE: Operation = Operation {
 pub const WRONG_CODE: Operation = Operation {
     begin: |case| case.enrolled(),
     run: |case, wrapper| case.knocks(wrapper, &case.person.phone().wrong_code()),
+    check: |case| case.is_as_before(),
+};
+
+pub const WRONG_BACKUP_CODE: Operation = Operation {
+    begin: |case| case.enrolled(),
+    run: |case, wrapper| case.knocks(wrapper, "3333-4444-6666-7777-9999"),
     check: |case| case.is_as_before(),
 };
 
@@ -154,6 +160,24 @@ pub const FRESH_STATE: Operation = Operation {
     },
 };
 
+/// The host of a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// It looks whether the module leaves it as it was.
+    Watched,
+    /// It does not, since it would not get far if all its calls of one name fail.
+    Unwatched,
+}
+
+/// What may be doubted after an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubts {
+    /// Nothing.
+    None,
+    /// Whether the codes of now were used: after a write that failed, they count as used.
+    CodesOfNow,
+}
+
 /// One record, and what is known about it.
 pub struct Case<'w> {
     pub world: &'w World,
@@ -161,25 +185,40 @@ pub struct Case<'w> {
     /// A code and a backup code that a login was told yes for.
     pub used: String,
     pub spent: String,
+    /// A code that was not used yet.
+    pub code: String,
     /// The enrollment before the operation.
     pub before: Option<String>,
+    /// The host of the log-ins under test.
+    pub host: Host,
+    /// Whether the codes of now must still do after the operation.
+    pub doubts: Doubts,
 }
 
 impl<'w> Case<'w> {
     pub fn of(world: &'w World) -> Self {
         world.configure("[backup_codes]\ncount = 2\n");
+        // The operation itself asks once, so that its answer's code is not lost in what follows.
+        let once = "/etc/nightlatch/once.toml";
+        let asking_once = "[login]\nprompts = 1\nrefusal_floor = \"0s\"\nfail_delay = \"0s\"\n";
+        fs::write(once, asking_once).unwrap();
+        world.stack(ONCE, Stack::CodeOnly(&format!("config={once}")));
         Self {
             world,
             person: world.passing_user("alice"),
             used: String::new(),
             spent: String::new(),
+            code: String::new(),
             before: None,
+            host: Host::Watched,
+            doubts: Doubts::None,
         }
     }
 
     /// Begins anew. It is always alice, so that the runs are alike.
     pub fn begin(&mut self, operation: &Operation) {
         self.person.is_forgotten();
+        self.doubts = Doubts::None;
         (operation.begin)(self);
         self.before = self.person.enrollment();
     }
@@ -199,6 +238,7 @@ impl<'w> Case<'w> {
         self.person.enroll();
         self.person.phone().wait_for_room(3);
         self.used = self.person.phone().code_at(-1);
+        self.code = self.person.phone().code_at(0);
         self.spent = self.person.backup_codes()[0].clone();
         let tries = self.person.tries().times(2);
         tries
@@ -208,9 +248,28 @@ impl<'w> Case<'w> {
             .gives(Code::Success);
     }
 
+    /// What a login by this operation was told yes for does not open again, were it with the state as it is now.
+    pub fn is_kept_out_with_what_it_used(&self, login: &Operation) {
+        let again = (login.run)(self, &[]);
+        assert!(
+            matches!(again, Some(Ended::Login(Code::AuthErr))),
+            "{again:?}"
+        );
+    }
+
     fn knocks(&self, wrapper: &[&str], answer: &str) -> Option<Ended> {
-        let tries = self.person.tries().answers([answer]);
-        let outcome = tries.run_unless_killed_below(wrapper)?;
+        let tries = self.person.tries().service(ONCE).answers([answer]);
+        let tries = match self.host {
+            Host::Watched => tries,
+            Host::Unwatched => tries.unwatched(),
+        };
+        let outcome = match wrapper {
+            [] => tries.run(),
+            _ => tries.run_unless_killed_below(wrapper)?,
+        };
+        if self.host == Host::Watched {
+            outcome.leaves_the_host_alone();
+        }
         Some(Ended::Login(outcome.only().code()))
     }
 
@@ -257,6 +316,9 @@ impl<'w> Case<'w> {
 
     /// What was used does not open, and the phone's next code does.
     fn opens_with(&self, phone: &Phone) {
+        if self.doubts == Doubts::CodesOfNow {
+            return self.opens_later_with(phone);
+        }
         phone.wait_for_room(2);
         let next = phone.code_at(1);
         let tries = self.person.tries();
@@ -275,6 +337,9 @@ impl<'w> Case<'w> {
         tries.clock_off_by(90).run().gives(Code::Success);
     }
 }
+
+/// The service that asks once.
+const ONCE: &str = "once";
 
 /// An authenticator with the secret of an enrollment.
 fn phone_of(enrollment: &str) -> Phone {
