@@ -25,7 +25,14 @@ pub enum Event<'a> {
     /// It could not be told whether an answer was good.
     Unavailable(Origin<'a>, &'a Fault),
     /// A record of past logins could not be fully believed; what may have been used counts as used from now on.
-    Doubtful(Origin<'a>, Doubt),
+    Doubtful {
+        /// Whose login settled it.
+        origin: Origin<'a>,
+        /// Why it could not be believed.
+        doubt: Doubt,
+        /// Where the record is.
+        whereabouts: &'a str,
+    },
     /// Nobody was asked, since the policy says so.
     Exempt(Origin<'a>),
     /// The configuration or the module's arguments are wrong; everybody is refused.
@@ -136,7 +143,7 @@ impl Event<'_> {
             Self::Unavailable(..) | Self::Misconfigured { .. } | Self::Panicked { .. } => {
                 Severity::Error
             }
-            Self::Doubtful(..)
+            Self::Doubtful { .. }
             | Self::Rejected(
                 _,
                 Refusal::OtherUid
@@ -174,30 +181,23 @@ impl Event<'_> {
                 }
             }
             Self::Rejected(origin, refusal) => {
-                line.word("event", "rejected")
-                    .word("reason", refusal.reason())
-                    .origin(origin);
-                match refusal {
-                    Refusal::Wrong {
-                        locked_for: seconds @ 1..,
-                    } => {
-                        line.word("locked_for", seconds);
-                    }
-                    Refusal::Locked { remaining } => {
-                        line.word("locked_for", remaining);
-                    }
-                    _ => {}
-                }
+                line.rejected(origin, refusal);
             }
             Self::Unavailable(origin, fault) => {
                 line.word("event", "unavailable")
                     .origin(origin)
-                    .quoted("problem", &fault.to_string());
+                    .told("problem", &fault.to_string());
             }
-            Self::Doubtful(origin, doubt) => {
+            Self::Doubtful {
+                origin,
+                doubt,
+                whereabouts,
+            } => {
+                let problem = doubt.problem(origin.user);
                 line.word("event", "doubtful")
                     .word("found", doubt.word())
-                    .origin(origin);
+                    .origin(origin)
+                    .told("problem", &format!("{whereabouts}: {problem}"));
             }
             Self::Exempt(origin) => {
                 line.word("event", "exempt")
@@ -207,7 +207,7 @@ impl Event<'_> {
             Self::Misconfigured { service, problem } => {
                 line.word("event", "misconfigured")
                     .quoted("service", service)
-                    .quoted("problem", problem);
+                    .told("problem", problem);
             }
             Self::Began {
                 origin,
@@ -272,10 +272,19 @@ impl Line {
 
     /// A value of somebody else's: quoted, and cut where it is absurdly long.
     fn quoted(&mut self, key: &str, value: &str) -> &mut Self {
+        self.cut(key, value, LONGEST_VALUE)
+    }
+
+    /// A text of ours that may hold what is somebody else's. The mend stands at its end, and must not be cut.
+    fn told(&mut self, key: &str, value: &str) -> &mut Self {
+        self.cut(key, value, LONGEST_TEXT)
+    }
+
+    fn cut(&mut self, key: &str, value: &str, longest: usize) -> &mut Self {
         self.key(key);
         self.0.push('"');
         for (index, c) in value.chars().enumerate() {
-            if index == LONGEST_VALUE {
+            if index == longest {
                 self.0.push_str("...");
                 break;
             }
@@ -288,6 +297,24 @@ impl Line {
         }
         self.0.push('"');
         self
+    }
+
+    fn rejected(&mut self, origin: &Origin<'_>, refusal: &Refusal) {
+        self.word("event", "rejected")
+            .word("reason", refusal.reason())
+            .origin(origin);
+        match refusal {
+            Refusal::Wrong {
+                locked_for: seconds @ 1..,
+            }
+            | Refusal::Locked { remaining: seconds } => {
+                self.word("locked_for", seconds);
+            }
+            _ => {}
+        }
+        if let Some(mend) = refusal.mend(origin.user) {
+            self.told("mend", &mend);
+        }
     }
 
     fn origin(&mut self, origin: &Origin<'_>) -> &mut Self {
@@ -316,6 +343,8 @@ impl Line {
 
 /// How many characters of somebody else's value are written.
 const LONGEST_VALUE: usize = 256;
+/// How many characters of a text of ours are written: a mend can hold the path twice, and the problem once more.
+const LONGEST_TEXT: usize = 2048;
 
 #[cfg(test)]
 mod tests {
@@ -419,7 +448,11 @@ mod tests {
                 by,
                 mended: "locks",
             },
-            Event::Doubtful(origin, Doubt::Copied),
+            Event::Doubtful {
+                origin,
+                doubt: Doubt::Copied,
+                whereabouts: "/var/lib/nightlatch/users/alice",
+            },
         ]
     }
 
@@ -442,13 +475,15 @@ mod tests {
             Event::TokenRemoved { .. } => 11,
             Event::EnrollmentRemoved { .. } => 12,
             Event::Unlocked { .. } => 13,
-            Event::Doubtful(..) => 14,
+            Event::Doubtful { .. } => 14,
         }
     }
 
-    /// The keys of a line, in which no quoted value holds a space.
+    /// The keys of a line, in which no quoted value holds a quote.
     fn keys(line: &str) -> Vec<&str> {
-        line.split(' ')
+        let outside_quotes = line.split('"').step_by(2);
+        outside_quotes
+            .flat_map(|part| part.split(' '))
             .filter_map(|word| word.split_once('=').map(|(key, _)| key))
             .collect()
     }
@@ -512,6 +547,27 @@ mod tests {
         assert_eq!(
             Event::Exempt(origin(forged, None)).render(),
             r#"event=exempt reason=not-enrolled user="x\" rhost=\"10.0.0.1\u{a}event=accepted user=\"root\u{202e}\u{e9}" service="sshd""#
+        );
+    }
+
+    #[test]
+    fn the_mend_at_the_end_of_a_problem_is_not_cut_however_long_the_name_is() {
+        let path = format!(
+            "/var/lib/nightlatch/users/{}/enrollment.toml",
+            "%c3".repeat(85)
+        );
+        let mend = format!("chown root: {path} && chmod go= {path}");
+        let fault = Fault::Unusable(format!(
+            "{path}: it belongs to uid 1000. See who changed it, then: {mend}"
+        ));
+        let line = Event::Unavailable(origin("é", None), &fault).render();
+        assert!(line.ends_with(&format!(" then: {mend}\"")), "{line}");
+        let endless = Fault::Unusable("x".repeat(5000));
+        let line = Event::Unavailable(origin("é", None), &endless).render();
+        assert!(
+            line.ends_with("x...\"") && line.len() < 2200,
+            "{}",
+            line.len()
         );
     }
 

@@ -3,6 +3,7 @@
 //! It reads nothing, writes nothing and hashes nothing; where it needs the Argon2id digest of an answer, it says so and
 //! is asked again. What it returns beside the verdict is the state to be made durable *before* anybody is told.
 
+use crate::account::UserName;
 use crate::answer::{Answer, BadAnswer, OneTimeCode};
 use crate::backup_codes::{BackupCode, BackupCodeError, BackupCodes, Cost, Digest, Salt};
 use crate::enrollment::Enrollment;
@@ -142,6 +143,22 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What an administrator can run where the person is kept out until one does.
+    #[must_use]
+    pub fn mend(&self, user: &str) -> Option<String> {
+        match self {
+            Self::ShareUsedUp | Self::BackupCodesWait => Some(format!("nightlatch unlock {user}")),
+            Self::Disabled | Self::OtherUid => Some(format!("nightlatch enroll {user} --replace")),
+            Self::Wrong { .. }
+            | Self::Replayed { .. }
+            | Self::Locked { .. }
+            | Self::NotEnrolled
+            | Self::UnknownUser
+            | Self::NotACode(_)
+            | Self::Repeated => None,
+        }
+    }
+
     /// The word for it in the log and in `--json`: documented in docs/events.md, and stable.
     #[must_use]
     pub fn reason(&self) -> &'static str {
@@ -177,6 +194,20 @@ pub enum Fault {
     /// The store, the lock, the clock, the name service or memory could not be used: what, where, and the mend.
     #[error("{0}")]
     Unusable(String),
+}
+
+impl Fault {
+    /// The same with the name of the person and the place of the record that it is about.
+    #[must_use]
+    pub fn of(self, who: &UserName, whereabouts: &str) -> Self {
+        match self {
+            Self::StateLost | Self::Clock => {
+                let text = self.to_string().replace("USER", who.as_str());
+                Self::Unusable(format!("{whereabouts}: {text}"))
+            }
+            Self::Unusable(_) => self,
+        }
+    }
 }
 
 /// Decides about one try.

@@ -232,9 +232,17 @@ impl<'w> Login<'w> {
             return Verdict::Unavailable(Fault::Unusable(error.to_string()));
         }
         match transaction::run(world.store, world.clock, &account.name, &mut attempt) {
+            Ok(Verdict::Unavailable(fault)) => {
+                let whereabouts = world.store.whereabouts(&account.name);
+                Verdict::Unavailable(fault.of(&account.name, &whereabouts))
+            }
             Ok(verdict) => {
                 if let Some(doubt) = attempt.doubt() {
-                    world.audit.note(&Event::Doubtful(self.origin(), doubt));
+                    world.audit.note(&Event::Doubtful {
+                        origin: self.origin(),
+                        doubt,
+                        whereabouts: &world.store.whereabouts(&account.name),
+                    });
                 }
                 verdict
             }

@@ -180,6 +180,20 @@ impl Doubt {
             Self::Copied => "copied",
         }
     }
+
+    /// What it means and what mends it, for the log.
+    #[must_use]
+    pub fn problem(self, user: &str) -> String {
+        match self {
+            Self::OneSlotBad => "one copy of the record of past logins was bad; codes that may have been used count as \
+                                 used, and it is written anew"
+                .to_owned(),
+            Self::Copied => format!(
+                "the record of past logins was restored or copied; codes that may have been used count as used, and backup \
+                 codes wait; run: nightlatch unlock {user}"
+            ),
+        }
+    }
 }
 
 impl State {

@@ -465,3 +465,32 @@ fn a_record_that_was_doubted_is_logged_once() {
         .filter(|line| line.starts_with("event=doubtful found=copied user=\"alice\""));
     assert_eq!(doubtful.count(), 1, "{lines:?}");
 }
+
+#[test]
+fn a_record_that_keeps_its_person_out_is_logged_with_its_place_and_the_command_that_mends_it() {
+    for (damage, said) in [
+        (
+            (|record| record.state.integrity = Integrity::Lost) as fn(&mut Record),
+            "problem=\"memory/alice: the record of past logins cannot be read or does not belong to the enrollment; run: \
+             nightlatch unlock alice --fresh-state\"",
+        ),
+        (
+            |record| record.state.tokens[0].last_step = Some(crate::token::Step(u64::MAX)),
+            "problem=\"memory/alice: a code was used that lies in the future: set the clock right, then run: nightlatch \
+             unlock alice --clock\"",
+        ),
+        (
+            |record| record.enrollment.as_mut().unwrap().uid = 4242,
+            "mend=\"nightlatch enroll alice --replace\"",
+        ),
+    ] {
+        let scene = Scene::new();
+        let mut record = scene.store.look(&alice().name).unwrap();
+        damage(&mut record);
+        scene.store.put(&alice().name, record);
+        let mut login = scene.login(Subject::Known(alice()));
+        login.start();
+        login.answer(typed(&scene.code()));
+        assert!(scene.last_line().ends_with(said), "{}", scene.last_line());
+    }
+}

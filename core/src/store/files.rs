@@ -153,6 +153,11 @@ impl Store for FileStore {
         }
     }
 
+    fn whereabouts(&self, who: &UserName) -> String {
+        let directory = self.directory.join(USERS).join(who.directory_name());
+        directory.display().to_string()
+    }
+
     /// What is in the directory of all people but is no person's directory is left out.
     fn users(&self) -> Result<Vec<UserName>, StoreError> {
         let names = self.people()?.directories()?;

@@ -73,6 +73,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn whereabouts(&self, who: &UserName) -> String {
+        format!("memory/{}", who.as_str())
+    }
+
     fn users(&self) -> Result<Vec<UserName>, StoreError> {
         Ok(self.records.borrow().keys().cloned().collect())
     }

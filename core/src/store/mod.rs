@@ -76,6 +76,9 @@ pub trait Store {
         decide: &mut dyn FnMut(&Record) -> Result<Change, StoreError>,
     ) -> Result<(), StoreError>;
 
+    /// Where the record of `who` is, for words to an administrator.
+    fn whereabouts(&self, who: &UserName) -> String;
+
     /// Everybody who has a record, sorted by name.
     fn users(&self) -> Result<Vec<UserName>, StoreError>;
 }
