@@ -6,7 +6,9 @@
 use crate::account::UserName;
 use crate::answer::Answer;
 use crate::backup_codes::{BackupCodeError, BackupCodes};
-use crate::check::{Decision, Fault, Rules, SaltedDigest, Try, Verdict, check, salt_and_cost};
+use crate::check::{
+    Decision, Fault, Rules, SaltedDigest, Try, Verdict, check, fault, salt_and_cost,
+};
 use crate::enrollment::Enrollment;
 use crate::place::Place;
 use crate::state::{Doubt, Integrity, SpentCodes, State, TokenState, WrongCodes};
@@ -226,7 +228,7 @@ impl Transaction for RenewCodes<'_> {
         let Some(enrollment) = &record.enrollment else {
             return (Err(NothingThere::NotEnrolled), Change::Nothing);
         };
-        if record.state.integrity == Integrity::Lost {
+        if has_lost_its_state(record, enrollment, self.rules, now) {
             return (Err(NothingThere::StateLost), Change::Nothing);
         }
         let enrollment = Enrollment {
@@ -319,7 +321,8 @@ impl Transaction for Unlock<'_> {
         let Some(enrollment) = &record.enrollment else {
             return (Err(NothingThere::NotEnrolled), Change::Nothing);
         };
-        if self.mend != Mend::FreshState && record.state.integrity == Integrity::Lost {
+        if self.mend != Mend::FreshState && has_lost_its_state(record, enrollment, self.rules, now)
+        {
             return (Err(NothingThere::StateLost), Change::Nothing);
         }
         let window = self.rules.window;
@@ -363,6 +366,11 @@ impl Transaction for Unlock<'_> {
         state.keep_others(&record.state, enrollment);
         (Ok(outcome), Change::State(state))
     }
+}
+
+/// Whether nothing is known about past logins, or only about somebody else's.
+fn has_lost_its_state(record: &Record, enrollment: &Enrollment, rules: &Rules, now: Time) -> bool {
+    fault(enrollment, &record.state, rules, now) == Some(Fault::StateLost)
 }
 
 /// The state that a change begins with: without what belonged to enrollments before the present one, and without doubts.

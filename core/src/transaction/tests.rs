@@ -340,6 +340,21 @@ fn a_clock_that_ran_ahead_is_mended_without_making_a_used_code_new() {
 }
 
 #[test]
+fn beside_a_state_of_somebody_elses_nothing_is_changed_but_for_a_fresh_one() {
+    let mut record = enrolled();
+    record.state.tokens = vec![TokenState::new(Id::new().unwrap())];
+    let renew = RenewCodes {
+        codes: set(),
+        rules: &RULES,
+    };
+    assert_eq!(apply(&mut record, renew), Err(NothingThere::StateLost));
+    for mend in [Mend::Locks, Mend::Clock] {
+        assert_eq!(unlock(&mut record, mend), Err(NothingThere::StateLost));
+    }
+    assert_eq!(unlock(&mut record, Mend::FreshState), Ok(Unlocked::Done));
+}
+
+#[test]
 fn a_fresh_state_holds_everything_for_used_that_may_have_been() {
     let (codes_of_alice, codes) = cheap_set();
     let mut record = enrolled();
