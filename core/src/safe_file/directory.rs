@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use nix::NixPath;
-use nix::dir::{Dir, Type};
+use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{self, AT_FDCWD, AtFlags, OFlag};
 use nix::libc::{dev_t, ino_t};
@@ -181,28 +181,8 @@ impl Directory {
         }
     }
 
-    /// The names in this directory, in no order. Those that are not UTF-8 are left out.
+    /// The names in this directory, of whatever kind, in no order. Those that are not UTF-8 are left out.
     pub fn names(&self) -> Result<Vec<String>, SafeFileError> {
-        self.list(|_, name| Some(name.to_owned()))
-    }
-
-    /// The names of the directories in this one, in no order. Those that are not UTF-8 are left out.
-    pub fn directories(&self) -> Result<Vec<String>, SafeFileError> {
-        self.list(|kind, name| {
-            let is_directory = match kind {
-                Some(kind) => kind == Type::Directory,
-                // Not every file system says; and it may have gone by now.
-                None => stat::fstatat(&self.file, name, AtFlags::AT_SYMLINK_NOFOLLOW)
-                    .is_ok_and(|stat| super::kind(&stat) == SFlag::S_IFDIR),
-            };
-            is_directory.then(|| name.to_owned())
-        })
-    }
-
-    fn list<T>(
-        &self,
-        mut choose: impl FnMut(Option<Type>, &str) -> Option<T>,
-    ) -> Result<Vec<T>, SafeFileError> {
         let failed = |error| SafeFileError::io(&self.path, "listing", error);
         // A copy shares its position with ours; the iterator puts it back to the beginning when it is dropped.
         let copy = self
@@ -215,17 +195,17 @@ impl Directory {
             let _ = unistd::close(number);
             failed(error)
         })?;
-        let mut chosen = Vec::new();
+        let mut names = Vec::new();
         for entry in list.iter() {
             let entry = entry.map_err(failed)?;
             if let Ok(name) = entry.file_name().to_str()
                 && name != "."
                 && name != ".."
             {
-                chosen.extend(choose(entry.file_type(), name));
+                names.push(name.to_owned());
             }
         }
-        Ok(chosen)
+        Ok(names)
     }
 
     /// Whether `file` is what this name leads to.

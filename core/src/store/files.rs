@@ -158,9 +158,9 @@ impl Store for FileStore {
         directory.display().to_string()
     }
 
-    /// What is in the directory of all people but is no person's directory is left out.
+    /// What cannot be a person's name is left out. What is no directory is not: it keeps its person out.
     fn users(&self) -> Result<Vec<UserName>, StoreError> {
-        let names = self.people()?.directories()?;
+        let names = self.people()?.names()?;
         let mut users: Vec<_> = names
             .iter()
             .filter_map(|name| UserName::from_directory_name(name).ok())

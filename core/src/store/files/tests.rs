@@ -355,7 +355,7 @@ fn an_enrollment_of_somebody_else_is_not_written() {
 }
 
 #[test]
-fn everybody_with_a_record_is_listed_and_what_is_foreign_is_left_out() {
+fn everybody_with_a_record_is_listed_and_whatever_stands_in_the_place_of_one_but_no_other_name() {
     let house = House::with_alice();
     let users = house.path().join("users");
     for name in [".hidden", "Capital", "%61lice", "lost+found"] {
@@ -363,6 +363,7 @@ fn everybody_with_a_record_is_listed_and_what_is_foreign_is_left_out() {
     }
     fs::write(users.join("file"), "").unwrap();
     symlink("alice", users.join("link")).unwrap();
+    fs::write(users.join("Capital.file"), "").unwrap();
     for name in ["zoe", "DOMAIN\\bob", "first.last"] {
         let name = UserName::parse(name).unwrap();
         house
@@ -377,7 +378,10 @@ fn everybody_with_a_record_is_listed_and_what_is_foreign_is_left_out() {
         .iter()
         .map(ToString::to_string)
         .collect();
-    assert_eq!(names, ["DOMAIN\\bob", "alice", "first.last", "zoe"]);
+    assert_eq!(
+        names,
+        ["DOMAIN\\bob", "alice", "file", "first.last", "link", "zoe"]
+    );
 }
 
 #[test]
