@@ -186,6 +186,12 @@ pub enum Fault {
         "the record of past logins cannot be read or does not belong to the enrollment; run: nightlatch unlock USER --fresh-state"
     )]
     StateLost,
+    /// There is a record of past logins, and no enrollment.
+    #[error(
+        "there is a record of past logins, but the enrollment is missing: restore it, or run: nightlatch enroll USER; if \
+         nobody is to be enrolled, run: nightlatch remove USER"
+    )]
+    EnrollmentLost,
     /// A code was used that lies in the future.
     #[error(
         "a code was used that lies in the future: set the clock right, then run: nightlatch unlock USER --clock"
@@ -201,7 +207,7 @@ impl Fault {
     #[must_use]
     pub fn of(self, who: &UserName, whereabouts: &str) -> Self {
         match self {
-            Self::StateLost | Self::Clock => {
+            Self::StateLost | Self::EnrollmentLost | Self::Clock => {
                 let text = self.to_string().replace("USER", who.as_str());
                 Self::Unusable(format!("{whereabouts}: {text}"))
             }

@@ -162,9 +162,13 @@ impl<'w> Login<'w> {
                     enrollment: Some(_),
                     ..
                 }) => None,
-                Ok(Record {
-                    enrollment: None, ..
-                }) => Some(Verdict::Exempt),
+                Ok(record) if record.is_empty() => Some(Verdict::Exempt),
+                // Half a record must not read as "not enrolled".
+                Ok(_) => {
+                    let whereabouts = self.world.store.whereabouts(&account.name);
+                    let fault = Fault::EnrollmentLost.of(&account.name, &whereabouts);
+                    Some(Verdict::Unavailable(fault))
+                }
                 Err(error) => Some(Verdict::Unavailable(Fault::Unusable(error.to_string()))),
             },
         }

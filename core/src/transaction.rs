@@ -265,7 +265,11 @@ impl Transaction for Remove<'_> {
 
     fn apply(&mut self, record: &Record, now: Time) -> (Self::Outcome, Change) {
         let Some(enrollment) = &record.enrollment else {
-            return (Err(NothingThere::NotEnrolled), Change::Nothing);
+            // What is left of one is taken away.
+            return match &self.label {
+                None if !record.is_empty() => (Ok(Removed::Everything), Change::Remove),
+                _ => (Err(NothingThere::NotEnrolled), Change::Nothing),
+            };
         };
         let mut left = enrollment.clone();
         match &self.label {

@@ -52,7 +52,7 @@ impl App {
     /// The record of somebody who has an account or a record.
     pub fn record_of(&self, person: &Person) -> anyhow::Result<Record> {
         let record = self.store.look(&person.name)?;
-        if person.uid.is_none() && record.enrollment.is_none() {
+        if person.uid.is_none() && record.is_empty() {
             return Err(person.unknown());
         }
         Ok(record)

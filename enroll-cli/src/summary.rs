@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use nightlatch_core::check::{Rules, fault};
+use nightlatch_core::check::{Fault, Rules, fault};
 use nightlatch_core::enrollment::Enrollment;
 use nightlatch_core::messages::span;
 use nightlatch_core::place::Place;
@@ -105,9 +105,15 @@ impl Summary {
             wrong_codes: state.wrong.count,
             failures: failures(&state, rules, now),
             disabled: state.is_disabled(),
-            problems: enrollment.map_or_else(Vec::new, |enrollment| {
-                problems(person, enrollment, &state, rules, now)
-            }),
+            problems: match enrollment {
+                Some(enrollment) => problems(person, enrollment, &state, rules, now),
+                None if record.is_empty() => Vec::new(),
+                None => vec![
+                    Fault::EnrollmentLost
+                        .to_string()
+                        .replace("USER", &shown(person.name.as_str())),
+                ],
+            },
         }
     }
 

@@ -494,3 +494,23 @@ fn a_record_that_keeps_its_person_out_is_logged_with_its_place_and_the_command_t
         assert!(scene.last_line().ends_with(said), "{}", scene.last_line());
     }
 }
+
+#[test]
+fn where_optional_a_state_without_its_enrollment_does_not_read_as_not_enrolled() {
+    for integrity in [Integrity::Whole, Integrity::Lost] {
+        let scene = Scene::optional();
+        let mut record = scene.store.look(&alice().name).unwrap();
+        record.enrollment = None;
+        record.state.integrity = integrity;
+        if integrity == Integrity::Lost {
+            record.state.tokens.clear();
+            record.state.spent.clear();
+        }
+        scene.store.put(&alice().name, record);
+        let mut login = scene.login(Subject::Known(alice()));
+        assert!(matches!(verdict(login.start()), Verdict::Unavailable(_)));
+        let line = scene.last_line();
+        assert!(line.contains("problem=\"memory/alice: "), "{line}");
+        assert!(line.contains("nightlatch remove alice"), "{line}");
+    }
+}

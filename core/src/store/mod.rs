@@ -34,6 +34,15 @@ pub struct Record {
     pub state: State,
 }
 
+impl Record {
+    /// Whether nothing is kept. A state is written when somebody is enrolled and goes when they are removed: where one is left
+    /// without its enrollment, something is missing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.enrollment.is_none() && self.state == State::default()
+    }
+}
+
 /// What a transaction makes of a record.
 #[derive(Clone, Debug)]
 pub enum Change {

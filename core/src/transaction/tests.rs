@@ -275,6 +275,22 @@ fn one_token_can_be_removed_and_the_last_one_takes_everything_along() {
 }
 
 #[test]
+fn what_is_left_of_an_enrollment_can_be_removed() {
+    let mut record = enrolled();
+    record.enrollment = None;
+    let remove = |label| Remove {
+        label,
+        rules: &RULES,
+    };
+    assert_eq!(
+        apply(&mut record, remove(Some(Label::parse("phone").unwrap()))),
+        Err(NothingThere::NotEnrolled)
+    );
+    assert_eq!(apply(&mut record, remove(None)), Ok(Removed::Everything));
+    assert!(record.is_empty());
+}
+
+#[test]
 fn unlocking_forgets_failures_but_not_the_hard_limit() {
     let mut record = enrolled();
     record.state.elsewhere = Bucket {

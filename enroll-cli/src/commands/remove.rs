@@ -21,7 +21,7 @@ use crate::signals::Signals;
 pub fn run(app: &App, arguments: &cli::Remove) -> anyhow::Result<()> {
     let person = Person::named_or_behind_sudo(arguments.user.as_deref())?;
     let user = person.name.as_str();
-    if app.record_of(&person)?.enrollment.is_none() {
+    if app.record_of(&person)?.is_empty() {
         return Err(nothing_there(&NothingThere::NotEnrolled, user));
     }
     let screen = Screen::output()?;
