@@ -52,6 +52,7 @@ mod ssh;
 mod stacks;
 mod sudo;
 mod terminal;
+mod tree;
 mod tries;
 mod world;
 
@@ -72,5 +73,6 @@ pub use ssh::{Session, Ssh};
 pub use stacks::Stack;
 pub use sudo::Asked;
 pub use terminal::Terminal;
+pub use tree::Tree;
 pub use tries::Tries;
 pub use world::World;

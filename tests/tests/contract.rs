@@ -1,6 +1,6 @@
 //! The contract of docs/pam.md through the real libpam: the rows of its table, with return codes and numbers of questions.
 
-use std::fs::{self, File};
+use std::fs::File;
 
 use nightlatch_tests::{Code, Stack, Style, sandboxed};
 
@@ -151,39 +151,6 @@ fn where_it_is_optional_whoever_is_not_enrolled_is_ignored() {
             .run()
             .gives(Code::AuthErr)
             .asking(3);
-    });
-}
-
-#[test]
-fn without_its_store_nobody_gets_in() {
-    sandboxed(|world| {
-        let alice = world.user("alice").enrolled();
-        let bob = world.user("bob");
-        fs::remove_file("/var/lib/nightlatch/store.toml").unwrap();
-        for mode in ["required", "optional"] {
-            world.configure(&format!("[enrollment]\nmode = \"{mode}\"\n"));
-            for person in [&alice, &bob] {
-                let code = alice.phone().code_at(0);
-                let outcome = person.tries().always_answers(code).run();
-                outcome.gives(Code::AuthinfoUnavail);
-            }
-        }
-    });
-}
-
-#[test]
-fn a_record_that_others_could_write_is_not_believed() {
-    sandboxed(|world| {
-        use std::os::unix::fs::PermissionsExt;
-        let alice = world.user("alice").enrolled();
-        let path = "/var/lib/nightlatch/users/alice/enrollment.toml";
-        fs::set_permissions(path, fs::Permissions::from_mode(0o664)).unwrap();
-        alice
-            .tries()
-            .always_answers(alice.phone().code_at(0))
-            .run()
-            .gives(Code::AuthinfoUnavail);
-        world.log().says(&[path]);
     });
 }
 
