@@ -59,3 +59,27 @@ struct Marker {
 const NAME: &str = "store.toml";
 const VERSION: u64 = 1;
 const LONGEST: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::safe_file::Owner;
+
+    #[test]
+    fn a_marker_cut_anywhere_is_none() {
+        let home = crate::testing::home();
+        let owner = Owner::for_tests(nix::unistd::Uid::current().as_raw());
+        let directory = Directory::open(home.path(), owner).unwrap().unwrap();
+        write(&directory).unwrap();
+        let path = home.path().join(NAME);
+        let good = fs::read(&path).unwrap();
+        for length in 0..good.len() {
+            fs::write(&path, &good[..length]).unwrap();
+            // Without the newline at the end nothing is missing.
+            let is_whole = length == good.len() - 1;
+            assert_eq!(check(&directory).is_ok(), is_whole, "{length} bytes");
+        }
+    }
+}

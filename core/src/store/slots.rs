@@ -339,6 +339,25 @@ mod tests {
     }
 
     #[test]
+    fn a_file_cut_anywhere_is_not_whole_and_holds_the_newer_state_the_older_or_none() {
+        let file = after(&new_file(&state(4), FILE_ITSELF).unwrap(), 5);
+        // The newer one is in the first slot.
+        for length in 0..FILE {
+            let found = found(&file[..length]);
+            let expected = if length < SLOT {
+                (0, Integrity::Lost)
+            } else {
+                (5, Integrity::OneSlotBad)
+            };
+            assert_eq!(found, expected, "{length} bytes");
+        }
+        let swapped = [&file[SLOT..], &file[..SLOT]].concat();
+        for length in SLOT..FILE {
+            assert_eq!(found(&swapped[..length]), (4, Integrity::OneSlotBad));
+        }
+    }
+
+    #[test]
     fn another_inode_or_birth_means_a_copy_until_the_next_write() {
         for other in [ANOTHER_INODE, BORN_LATER] {
             let file = new_file(&state(3), other).unwrap();
