@@ -1,4 +1,4 @@
-//! Many processes, one record: a code opens one door, however many knock at the same moment.
+//! Many logins, one record: a code opens one door, however many knock at the same moment.
 
 use nightlatch_tests::{Code, sandboxed};
 

@@ -1,0 +1,3 @@
+//! Many processes at once: on one record, on many, and while records are changed, removed and made again.
+
+mod one_record;
