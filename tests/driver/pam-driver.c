@@ -1,7 +1,7 @@
 /*
  * A small application of libpam that does what it is told and writes down what it sees.
  *
- *   pam-driver confdir=DIR service=NAME user=NAME [rhost=HOST] [tty=NAME] [silent=1]
+ *   pam-driver confdir=DIR service=NAME user=NAME… [rhost=HOST] [tty=NAME] [silent=1]
  *              [calls=auth,setcred,acct] [conversation=KIND] [logins=N] [processes=N]
  *              [clock=FILE clock-step=SECONDS] [closed=1] [room=BYTES] [unwatched=1] < answers
  *
@@ -12,6 +12,7 @@
  * conversation= normal | fail (returns PAM_CONV_ERR) | null-array (success without an array) | null-answer (an array
  * whose answer is NULL) | none (the application has no conversation function).
  *
+ * With user= several times, the logins or processes are theirs in turn.
  * With logins=N, N logins are made one after the other in this process. With processes=N, N processes make one login each,
  * and every one of them waits at its first question until all of them are there.
  * With closed=1, standard input, output and error are closed while logins are made, as some hosts close them.
@@ -63,7 +64,9 @@ struct login {
     int go;     /* and end-of-file here releases everybody */
 };
 
-static const char *confdir, *service, *user, *rhost, *tty, *clock_file;
+static const char *confdir, *service, *rhost, *tty, *clock_file;
+static const char **users;
+static size_t user_count;
 static const char *calls = "auth", *conversation = "normal";
 static long logins = 1, processes = 1, clock_step;
 static int flags;
@@ -313,6 +316,7 @@ static void log_in(long index, int ready, int go)
     int code;
 
     printf("login\t%ld\n", index);
+    const char *user = user_count > 0 ? users[(size_t)index % user_count] : NULL;
     code = confdir ? pam_start_confdir(service, user, &conv, confdir, &pam) : pam_start(service, user, &conv, &pam);
     if (code != PAM_SUCCESS) {
         printf("result\tstart\t%d\t0\n", code);
@@ -483,11 +487,14 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         const char *number;
         if (option(argv[i], "confdir", &confdir) || option(argv[i], "service", &service) ||
-            option(argv[i], "user", &user) || option(argv[i], "rhost", &rhost) || option(argv[i], "tty", &tty) ||
+            option(argv[i], "rhost", &rhost) || option(argv[i], "tty", &tty) ||
             option(argv[i], "calls", &calls) || option(argv[i], "conversation", &conversation) ||
             option(argv[i], "clock", &clock_file))
             continue;
-        if (option(argv[i], "logins", &number))
+        if (option(argv[i], "user", &number)) {
+            users = or_die(reallocarray(users, user_count + 1, sizeof *users));
+            users[user_count++] = number;
+        } else if (option(argv[i], "logins", &number))
             logins = atol(number);
         else if (option(argv[i], "processes", &number))
             processes = atol(number);
@@ -546,5 +553,6 @@ int main(int argc, char **argv)
         free(groups[g].answers);
     }
     free(groups);
+    free(users);
     return 0;
 }

@@ -36,17 +36,21 @@ pub fn pam_driver() -> PathBuf {
     )
 }
 
+/// A folder on the disk for what may go at any time.
+#[must_use]
+pub fn scratch() -> PathBuf {
+    target().join("tmp")
+}
+
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("this crate is a folder of the workspace")
+        .join("target")
+}
+
 fn built(variable: &str, below_target: &str) -> PathBuf {
-    let path = env::var_os(variable).map_or_else(
-        || {
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .parent()
-                .expect("this crate is a folder of the workspace")
-                .join("target")
-                .join(below_target)
-        },
-        PathBuf::from,
-    );
+    let path = env::var_os(variable).map_or_else(|| target().join(below_target), PathBuf::from);
     assert!(
         path.is_file(),
         "{} is not there: `cargo xtask test` builds it before it runs the tests",

@@ -1,21 +1,25 @@
-//! A small file system of its own under the store, which can be filled up and made read-only.
+//! A file system of its own under the store: a small one, which can be filled up and made read-only, or the machine's real one.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
-use crate::sandbox::scratch;
+use crate::artifacts;
+use crate::sandbox::{outer_pid, scratch};
 use crate::world::system;
 
 /// What is mounted on a directory of the sandbox. It goes with the sandbox.
 #[derive(Debug)]
 pub struct Disk {
     on: PathBuf,
+    /// What goes when this goes: all else goes with the sandbox.
+    folder: Option<PathBuf>,
 }
 
 impl Disk {
@@ -30,7 +34,7 @@ impl Disk {
             Some("size=512k,mode=700"),
         )
         .expect("root mounts a tmpfs");
-        Self { on }
+        Self { on, folder: None }
     }
 
     /// Four mebibytes of ext4 on a loop device. `None` where this machine cannot have one: its kernel knows no loop devices, or
@@ -59,7 +63,21 @@ impl Disk {
             "the loop device must be mountable",
         );
         fs::remove_dir(on.join("lost+found")).expect("it is empty");
-        Some(Self { on })
+        Some(Self { on, folder: None })
+    }
+
+    /// The disk that this workspace is on, by an empty folder in its target folder: for what is measured.
+    pub fn of_the_machine(on: &str) -> Self {
+        let on = prepared(on);
+        let folder = artifacts::scratch().join(format!("disk-{}", outer_pid()));
+        fs::create_dir_all(&folder).expect("root writes to the target folder");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("it is ours");
+        let none = None::<&str>;
+        mount(Some(&folder), &on, none, MsFlags::MS_BIND, none).expect("root binds a folder");
+        Self {
+            on,
+            folder: Some(folder),
+        }
     }
 
     /// Writes until nothing more fits.
@@ -102,6 +120,14 @@ impl Disk {
             .arg(&self.on)
             .status();
         assert!(status.is_ok_and(|status| status.success()), "remount,{how}");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.folder {
+            let _ = fs::remove_dir_all(folder);
+        }
     }
 }
 

@@ -75,4 +75,4 @@ pub use sudo::Asked;
 pub use terminal::Terminal;
 pub use tree::Tree;
 pub use tries::Tries;
-pub use world::World;
+pub use world::{World, nightlatch};

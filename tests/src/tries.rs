@@ -9,6 +9,7 @@ use std::thread;
 
 use crate::artifacts;
 use crate::outcome::Outcome;
+use crate::person::Person;
 use crate::stacks::{self, DOOR};
 
 /// One or many log-ins to be tried. Each method says one thing about them; [`Tries::run`] does them.
@@ -42,6 +43,11 @@ impl Tries {
             environment: Vec::new(),
             time: None,
         }
+    }
+
+    /// One login of another person, too: of several, each makes one, in the order in which they and their answers were given.
+    pub fn and_of(self, person: &Person<'_>) -> Self {
+        self.with(format!("user={}", person.name()))
     }
 
     /// Through another stack; see [`crate::World::stack`].

@@ -103,7 +103,7 @@ impl World {
 
     /// Runs `nightlatch` without a terminal, and gives what came of it.
     pub fn nightlatch(&self, arguments: &[&str]) -> Run {
-        Run::of(Command::new(COMMAND).args(arguments), "")
+        nightlatch(arguments)
     }
 
     /// Runs `nightlatch` without a terminal, with `lines` to read.
@@ -156,6 +156,11 @@ impl Drop for World {
             let _ = sshd.wait();
         }
     }
+}
+
+/// Runs `nightlatch` without a terminal, for threads, which have no [`World`] in common.
+pub fn nightlatch(arguments: &[&str]) -> Run {
+    Run::of(Command::new(COMMAND).args(arguments), "")
 }
 
 /// Runs a program of the system and asserts that it succeeded. `input` goes to its standard input.
