@@ -99,28 +99,35 @@ impl FileStore {
             .ok_or_else(|| StoreError::NotAStore(self.directory.join(USERS)))
     }
 
-    fn look_once(&self, who: &UserName) -> Result<Record, StoreError> {
-        match self.people()?.child(who.directory_name(), Guard::Secret)? {
-            Some(directory) => {
-                let states = StateFiles::list(&directory)?;
-                Ok(Person::read(&directory, who, &states, None)?.into_record())
-            }
-            None => Ok(Record::default()),
-        }
+    /// `None`: the directory was taken away meanwhile.
+    fn look_once(&self, who: &UserName) -> Result<Option<Record>, StoreError> {
+        let Some(directory) = self.people()?.child(who.directory_name(), Guard::Secret)? else {
+            return Ok(Some(Record::default()));
+        };
+        let states = StateFiles::list(&directory)?;
+        let person = Person::read(&directory, who, &states, None)?;
+        Ok((!person.may_be_elsewhere()?).then(|| person.into_record()))
     }
 }
 
 impl Store for FileStore {
     fn look(&self, who: &UserName) -> Result<Record, StoreError> {
-        let mut record = self.look_once(who)?;
-        // Without the lock, a state may be missed while it is succeeded or removed.
-        for _ in 0..SECOND_LOOKS {
-            if record.state.integrity != Integrity::Lost {
+        let mut found = None;
+        for _ in 0..LOOKS {
+            let looked = self.look_once(who)?;
+            // Without the lock, a file may be missed while it is made, succeeded or removed.
+            let is_whole = looked.as_ref().is_some_and(|record| {
+                record.state.integrity != Integrity::Lost
+                    && (record.enrollment.is_some() || record.is_empty())
+            });
+            found = looked.or(found);
+            if is_whole {
                 break;
             }
-            record = self.look_once(who)?;
         }
-        Ok(record)
+        found.ok_or_else(|| StoreError::Overtaken {
+            path: self.whereabouts(who).into(),
+        })
     }
 
     fn transact(
@@ -172,7 +179,7 @@ impl Store for FileStore {
 
 const USERS: &str = "users";
 /// How often a record is read again that looks damaged.
-const SECOND_LOOKS: usize = 3;
+const LOOKS: usize = 4;
 
 #[cfg(test)]
 mod tests;

@@ -49,6 +49,12 @@ impl<'d> Person<'d> {
         })
     }
 
+    /// Whether nothing was enrolled here and the directory is no longer at its path: one that was taken away loses its files, and
+    /// another one may be there.
+    pub(super) fn may_be_elsewhere(&self) -> Result<bool, StoreError> {
+        Ok(self.record.enrollment.is_none() && !self.directory.is_at_its_path()?)
+    }
+
     pub(super) fn record(&self) -> &Record {
         &self.record
     }

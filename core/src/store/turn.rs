@@ -129,6 +129,9 @@ fn attempt(
                 return Ok(Attempt::Moved);
             }
             let person = Person::read(directory, who, &states, Some(&file))?;
+            if person.may_be_elsewhere()? {
+                return Ok(Attempt::Moved);
+            }
             settle(&person, locks, decide)
         })?;
         if !matches!(attempt, Attempt::Busy) || !queue.is_over(&file)? {
@@ -162,6 +165,9 @@ fn without_a_state(
     decide: &mut Decide<'_>,
 ) -> Result<Attempt<Turn>, StoreError> {
     let person = Person::read(directory, who, states, None)?;
+    if person.may_be_elsewhere()? {
+        return Ok(Attempt::Moved);
+    }
     if locks == Locks::DirectoryAndState {
         return settle(&person, locks, decide);
     }

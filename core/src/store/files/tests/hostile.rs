@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 use std::time::Duration;
 
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+
 use super::*;
 use crate::testing::own_process::{argument, command};
 
@@ -151,6 +153,37 @@ fn a_directory_that_is_exchanged_while_somebody_waits_for_it_is_opened_again() {
     // It was written to the new one, which was empty, and not to the old one.
     assert_eq!(house.found(), (1, Integrity::Whole));
     assert!(house.look().enrollment.is_none());
+}
+
+#[test]
+fn a_directory_that_is_exchanged_at_any_moment_never_reads_as_empty() {
+    let house = House::with_alice();
+    let (here, other) = (house.file(""), house.home.path().join("other"));
+    let exchange = || {
+        fs::create_dir(&other).unwrap();
+        fs::set_permissions(&other, Permissions::from_mode(0o700)).unwrap();
+        for entry in fs::read_dir(&here).unwrap() {
+            let name = entry.unwrap().file_name();
+            fs::copy(here.join(&name), other.join(&name)).unwrap();
+        }
+        let flags = RenameFlags::RENAME_EXCHANGE;
+        renameat2(AT_FDCWD, &here, AT_FDCWD, &other, flags).unwrap();
+        fs::remove_dir_all(&other).unwrap();
+    };
+    std::thread::scope(|scope| {
+        let exchanging = scope.spawn(|| (0..500).for_each(|_| exchange()));
+        while !exchanging.is_finished() {
+            if let Ok(record) = house.store.look(&alice()) {
+                assert!(record.enrollment.is_some(), "looked at");
+            }
+            let mut found = None;
+            let decided = house.store.transact(&alice(), &mut |record| {
+                found = Some(record.enrollment.is_some());
+                Ok(Change::Nothing)
+            });
+            assert!(decided.is_err() || found == Some(true), "decided about");
+        }
+    });
 }
 
 #[test]
