@@ -9,3 +9,4 @@
 mod faults;
 mod kills;
 mod operations;
+mod power_cuts;

@@ -342,7 +342,7 @@ impl<'w> Case<'w> {
 const ONCE: &str = "once";
 
 /// An authenticator with the secret of an enrollment.
-fn phone_of(enrollment: &str) -> Phone {
+pub fn phone_of(enrollment: &str) -> Phone {
     let secret = enrollment.split_once("secret = \"base32:").unwrap().1;
     Phone::new(secret.split_once('"').unwrap().0)
 }
