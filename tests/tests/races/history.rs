@@ -13,6 +13,8 @@ use nightlatch_tests::{Code, Person, Run};
 pub struct History {
     codes: Mutex<Vec<Known>>,
     logins: Mutex<Vec<Login>>,
+    /// Whether the record could be read, whenever somebody looked.
+    looks: Mutex<Vec<bool>>,
 }
 
 /// A code that held at some time.
@@ -61,7 +63,7 @@ impl History {
     pub fn some_code(&self, chance: &mut u64) -> String {
         let codes = lock(&self.codes);
         let holding: Vec<_> = codes.iter().filter(|known| known.ended.is_none()).collect();
-        let among = if next(chance) % 4 == 0 || holding.is_empty() {
+        let among = if next(chance).is_multiple_of(4) || holding.is_empty() {
             codes.iter().collect()
         } else {
             holding
@@ -77,6 +79,17 @@ impl History {
             began,
             came_to,
         });
+    }
+
+    /// Somebody looked, and could read the record or could not.
+    pub fn listed(&self, is_readable: bool) {
+        lock(&self.looks).push(is_readable);
+    }
+
+    /// How often it could not be read.
+    pub fn unreadable(&self) -> usize {
+        let looks = lock(&self.looks);
+        looks.iter().filter(|&&is_readable| !is_readable).count()
     }
 
     /// Waits until so many more logins have begun and come to something.
@@ -168,7 +181,12 @@ impl History {
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "logins came to {:?}", self.count())
+        let (unreadable, looks) = (self.unreadable(), lock(&self.looks).len());
+        let logins = self.count();
+        write!(
+            f,
+            "logins came to {logins:?}; {unreadable} of {looks} looks failed"
+        )
     }
 }
 
