@@ -209,6 +209,15 @@ impl<'w> Ground<'w> {
             assert!(!said.contains("panicked"), "{run:#?}");
             assert!(!said.contains(self.alice.phone().secret()), "{run:#?}");
         }
+        let arguments = ["check", "alice"];
+        let run = self
+            .world
+            .nightlatch_given("000000\n111111\n222222\n", &arguments);
+        let run = run.is_refused();
+        assert!(
+            run.stderr.contains(path) && run.stderr.contains(words),
+            "{run:#?}"
+        );
         let differing = before.differs_in(&Tree::of(STORE));
         assert!(differing.is_empty(), "changed: {differing:?}");
     }
@@ -336,3 +345,7 @@ const COMMANDS: &[&[&str]] = &[
     &["unlock", "alice"],
     &["unlock", "alice", "--fresh-state"],
 ];
+
+/// Makes a socket that nobody listens on, at the path that follows.
+pub const SOCKET: &str =
+    "python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])'";

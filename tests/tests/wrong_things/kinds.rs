@@ -2,12 +2,13 @@
 
 use nightlatch_tests::sandboxed;
 
-use crate::ground::{Ground, Part};
+use crate::ground::{Ground, Part, SOCKET};
 
 #[test]
 fn a_thing_of_another_kind_in_place_of_a_file() {
     sandboxed(|world| {
         let mut ground = Ground::new(world);
+        let socket = format!("{SOCKET} $PATH");
         for part in Part::FILES {
             exchanged(
                 &mut ground,
@@ -17,7 +18,7 @@ fn a_thing_of_another_kind_in_place_of_a_file() {
                     ("mkfifo $PATH", "a FIFO"),
                     ("mknod $PATH c 1 3", "a device"),
                     ("mknod $PATH b 7 99", "a device"),
-                    (SOCKET, "a socket"),
+                    (&socket, "a socket"),
                     ("mkdir $PATH", "a directory"),
                     ("ln -s $PATH $PATH", "a symbolic link"),
                 ],
@@ -31,6 +32,7 @@ fn a_thing_of_another_kind_in_place_of_a_file() {
 fn a_thing_of_another_kind_in_place_of_a_directory() {
     sandboxed(|world| {
         let mut ground = Ground::new(world);
+        let socket = format!("{SOCKET} $PATH");
         for part in Part::DIRECTORIES {
             exchanged(
                 &mut ground,
@@ -39,7 +41,7 @@ fn a_thing_of_another_kind_in_place_of_a_directory() {
                     ("ln -s $REAL $PATH", "a symbolic link"),
                     ("mkfifo $PATH", "a FIFO"),
                     ("mknod $PATH c 1 3", "a device"),
-                    (SOCKET, "a socket"),
+                    (&socket, "a socket"),
                     (": > $PATH", "a file"),
                     ("ln -s $PATH $PATH", "a symbolic link"),
                 ],
@@ -82,7 +84,3 @@ fn exchanged(ground: &mut Ground<'_>, part: Part, things: &[(&str, &str)], mend:
         ground.lets_in();
     }
 }
-
-/// A socket that nobody listens on.
-const SOCKET: &str =
-    "python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' $PATH";

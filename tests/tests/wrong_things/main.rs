@@ -7,6 +7,7 @@
     reason = "to panic with a sentence is how a test reports"
 )]
 
+mod configuration;
 mod contents;
 mod copies;
 mod ground;
