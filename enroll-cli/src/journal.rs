@@ -7,6 +7,8 @@ use anyhow::Context as _;
 use nightlatch_core::audit::{Audit, Event, Severity};
 use syslog::{Facility, Formatter3164, LoggerBackend};
 
+use crate::failure::in_words;
+
 /// The system log.
 pub struct Journal;
 
@@ -17,7 +19,8 @@ impl Audit for Journal {
         if let Err(error) = send(event.severity(), &line) {
             let _ = writeln!(
                 io::stderr(),
-                "nightlatch: the system log cannot be reached ({error:#}), so this was not logged: {line}"
+                "nightlatch: the system log cannot be reached ({}), so this was not logged: {line}",
+                in_words(&error)
             );
         }
     }

@@ -63,7 +63,7 @@ fn end(error: &anyhow::Error) -> ExitCode {
         }
         Some(Failure::Told) => ExitCode::FAILURE,
         None => {
-            tell(&format_args!("{error:#}"));
+            tell(&failure::in_words(error));
             ExitCode::FAILURE
         }
     }

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::cli;
 use crate::commands::nothing_there;
+use crate::failure::in_words;
 use crate::person::Person;
 use crate::screen::{Screen, shown};
 use crate::sheet;
@@ -43,9 +44,10 @@ pub fn run(app: &App, arguments: &cli::Codes) -> anyhow::Result<()> {
     });
     show(&screen, arguments, user, &codes).map_err(|error| {
         anyhow!(
-            "the old backup codes of {0} ended, but the new ones could not be shown ({error:#}); make others: \
+            "the old backup codes of {0} ended, but the new ones could not be shown ({1}); make others: \
              nightlatch codes {0}",
-            shown(user)
+            shown(user),
+            in_words(&error)
         )
     })
 }

@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::ask::Asker;
 use crate::cli::{self, QrForm, TokenKind};
-use crate::failure::Failure;
+use crate::failure::{Failure, in_words};
 use crate::offer;
 use crate::output_file::OutputFile;
 use crate::person;
@@ -79,9 +79,10 @@ pub fn run(app: &App, arguments: &cli::Enroll) -> anyhow::Result<()> {
     });
     tell(&result, arguments, user, &new, proved).map_err(|error| {
         anyhow!(
-            "{0} is enrolled, but not all could be shown ({error:#}). For other backup codes run: nightlatch codes {0}. \
+            "{0} is enrolled, but not all could be shown ({1}). For other backup codes run: nightlatch codes {0}. \
              To begin anew run: nightlatch enroll {0} --replace",
-            shown(user)
+            shown(user),
+            in_words(&error)
         )
     })
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::cli;
-use crate::failure::Failure;
+use crate::failure::{Failure, in_words};
 use crate::person::Person;
 use crate::screen::{Screen, shown};
 use crate::summary::Summary;
@@ -47,7 +47,7 @@ fn entry(app: &App, name: &UserName) -> Option<Entry> {
         Ok(summary) => summary.enrolled.then_some(Entry::Readable(summary)),
         Err(error) => Some(Entry::Unreadable {
             user: name.as_str().to_owned(),
-            error: format!("{error:#}"),
+            error: in_words(&error),
         }),
     }
 }
