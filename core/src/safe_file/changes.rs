@@ -95,13 +95,7 @@ impl Directory {
         for name in names {
             match again(|| unistd::unlinkat(self.file(), name, UnlinkatFlags::NoRemoveDir)) {
                 Ok(()) | Err(Errno::ENOENT) => {}
-                Err(error) => {
-                    return Err(SafeFileError::io(
-                        &self.path().join(name),
-                        "removing",
-                        error,
-                    ));
-                }
+                Err(error) => return Err(self.not_removed(name, error)),
             }
         }
         Ok(())
@@ -129,11 +123,7 @@ impl Directory {
         match again(|| unistd::unlinkat(self.file(), name, UnlinkatFlags::NoRemoveDir)) {
             Ok(()) => self.sync().map(|()| true),
             Err(Errno::ENOENT) => Ok(false),
-            Err(error) => Err(SafeFileError::io(
-                &self.path().join(name),
-                "removing",
-                error,
-            )),
+            Err(error) => Err(self.not_removed(name, error)),
         }
     }
 
@@ -187,6 +177,14 @@ impl Directory {
             "putting the new file in place",
             error,
         )
+    }
+
+    /// Says what stands there, where it is no file.
+    fn not_removed(&self, name: &str, error: Errno) -> SafeFileError {
+        match error {
+            Errno::EISDIR => self.refused(name, SFlag::S_IFREG, error),
+            error => SafeFileError::io(&self.path().join(name), "removing", error),
+        }
     }
 
     /// Creates a file in the place of one that may have been left over.

@@ -69,6 +69,46 @@ fn a_name_that_only_comes_near_is_no_state() {
 }
 
 #[test]
+fn what_should_be_taken_away_and_cannot_be_is_named_with_its_mend() {
+    sandboxed(|world| {
+        let mut ground = Ground::new(world);
+        let mend = "it is a directory and must be a regular file. Find out who put it there";
+        ground.shell("mv $STATE $ALICE/state.7");
+        for name in ["state.3", "new.00112233445566778899aabbccddeeff"] {
+            let path = ground.alice.directory().join(name);
+            ground.shell(&format!("mkdir {}", path.display()));
+            ground.cannot_be_written(&path, mend);
+            ground.shell(&format!("rmdir {}", path.display()));
+            ground.lets_in();
+        }
+    });
+}
+
+#[test]
+fn an_enrollment_that_cannot_be_put_in_place_is_not_shown_and_what_is_in_its_way_is_named() {
+    sandboxed(|world| {
+        let mut ground = Ground::new(world);
+        for name in ["enrollment.toml.new", "removed"] {
+            let path = ground.alice.directory().join(name);
+            ground.shell(&format!("mkdir {}", path.display()));
+            let run = ground.command(&["enroll", "alice", "--replace", "--yes", "--json"]);
+            let run = run.is_refused();
+            assert_eq!(run.stdout, "");
+            for part in [
+                path.to_str().unwrap(),
+                "it is a directory",
+                "Find out who put it there",
+            ] {
+                assert!(run.stderr.contains(part), "{run:#?}");
+            }
+            ground.shell(&format!("rmdir {}", path.display()));
+            ground.alice.enroll_again();
+            ground.lets_in();
+        }
+    });
+}
+
+#[test]
 fn after_the_last_number_nothing_can_be_written_until_it_is_removed() {
     sandboxed(|world| {
         let mut ground = Ground::new(world);
