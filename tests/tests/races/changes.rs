@@ -92,6 +92,10 @@ fn changes_and_logins(world: &World, changes: &[Change]) -> History {
         let _ends = Ends(is_over);
         for &change in changes.iter().cycle().take(made) {
             make(change, &mut alice, history);
+            let kept = alice
+                .enrollment()
+                .is_some_and(|text| text.contains(alice.phone().secret()));
+            assert!(kept, "{change:?} was lost");
             history.waits_for_logins(LOGINS);
         }
     });
