@@ -1,6 +1,7 @@
 //! The contract of docs/pam.md through the real libpam: the rows of its table, with return codes and numbers of questions.
 
 use std::fs::File;
+use std::time::Instant;
 
 use nightlatch_tests::{Code, Stack, Style, sandboxed};
 
@@ -155,17 +156,33 @@ fn where_it_is_optional_whoever_is_not_enrolled_is_ignored() {
 }
 
 #[test]
-fn a_lock_that_somebody_sits_on_is_waited_for_and_then_unavailable() {
+fn a_lock_that_somebody_sits_on_is_waited_for_and_then_gone_round() {
     sandboxed(|world| {
         let alice = world.user("alice").enrolled();
-        let held = File::open("/var/lib/nightlatch/users/alice").unwrap();
+        let held = File::open(&alice.state_files()[0]).unwrap();
         held.lock().unwrap();
-        let outcome = alice.tries().always_answers(alice.phone().code_at(0)).run();
-        outcome.gives(Code::AuthinfoUnavail);
+        let outcome = alice.tries().answers([alice.phone().code()]).run();
+        outcome.gives(Code::Success).asking(1);
         let waited = outcome.only().last_wait.as_millis();
-        assert!((4900..7000).contains(&waited), "{waited} ms");
-        held.unlock().unwrap();
+        assert!((900..4000).contains(&waited), "{waited} ms");
+    });
+}
+
+#[test]
+fn whoever_changes_an_enrollment_keeps_no_login_waiting_and_other_changes_for_5_s() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        let held = File::open(alice.directory()).unwrap();
+        held.lock().unwrap();
         alice.gets_in_with(alice.phone().code());
+        let begun = Instant::now();
+        let refused = world.nightlatch(&["codes", "alice"]).is_refused();
+        let waited = begun.elapsed().as_millis();
+        assert!((4900..9000).contains(&waited), "{waited} ms");
+        let directory = alice.directory().display().to_string();
+        assert!(refused.stderr.contains(&directory), "{refused:#?}");
+        held.unlock().unwrap();
+        let _ = world.nightlatch(&["codes", "alice"]).succeeds();
     });
 }
 
