@@ -90,6 +90,14 @@ pub(crate) fn faketime_at(time: u64) -> Vec<(&'static str, String)> {
     faketime_off_by(time.cast_signed() - now.cast_signed())
 }
 
+/// The same, standing still at this time, in seconds since 1970.
+pub(crate) fn faketime_standing_at(time: u64) -> Vec<(&'static str, String)> {
+    let mut environment = faketime();
+    environment.push(("FAKETIME_FMT", "%s".to_owned()));
+    environment.push(("FAKETIME", time.to_string()));
+    environment
+}
+
 /// Where libfaketime is.
 fn faketime_library() -> PathBuf {
     fs::read_dir("/usr/lib")

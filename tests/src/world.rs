@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::artifacts;
 use crate::command::Run;
 use crate::log::Log;
-use crate::person::Person;
+use crate::person::{Person, STORE};
 use crate::recipe::Page;
 use crate::sandbox::security_dir;
 use crate::ssh;
@@ -106,6 +106,13 @@ impl World {
         nightlatch(arguments)
     }
 
+    /// Runs `nightlatch` without a terminal, with a clock that stands still at this time, in seconds since 1970.
+    pub fn nightlatch_at(&self, time: u64, arguments: &[&str]) -> Run {
+        let mut command = Command::new(COMMAND);
+        let standing = stacks::faketime_standing_at(time);
+        Run::of(command.args(arguments).envs(standing), "")
+    }
+
     /// Runs `nightlatch` without a terminal, with `lines` to read.
     pub fn nightlatch_given(&self, lines: &str, arguments: &[&str]) -> Run {
         Run::of(Command::new(COMMAND).args(arguments), lines)
@@ -115,6 +122,18 @@ impl World {
     pub fn nightlatch_below(&self, wrapper: &[&str], arguments: &[&str]) -> Run {
         let mut command = Command::new(wrapper[0]);
         Run::of(command.args(&wrapper[1..]).arg(COMMAND).args(arguments), "")
+    }
+
+    /// Runs `format/reader.py`, which reads the store by its page alone, at this time in seconds since 1970.
+    pub fn reader(&self, now: u64) -> Run {
+        let reader = Path::new(env!("CARGO_MANIFEST_DIR")).join("format/reader.py");
+        // Debian's own Python, as in the tests with pyotp. It leaves nothing behind beside the reader.
+        let mut command = Command::new("/usr/bin/python3");
+        let now = now.to_string();
+        Run::of(
+            command.arg("-B").arg(reader).args([STORE, "--now", &now]),
+            "",
+        )
     }
 
     /// Runs `nightlatch` on a terminal.
