@@ -137,7 +137,7 @@ def user_of(name: str) -> str | None:
         user = re.sub(rb"%([0-9A-F]{2})", lambda hex: bytes.fromhex(hex[1].decode()), os.fsencode(name)).decode()
     except UnicodeDecodeError:
         return None
-    is_spelled_so = user != "" and directory_name(user) == name and len(name) <= 255
+    is_spelled_so = user != "" and directory_name(user) == name
     return user if is_spelled_so and not has_control_characters(user) else None
 
 
@@ -220,7 +220,7 @@ class Table:
 
 
 def check_store(within: int) -> None:
-    # "`users/` itself and `store.toml` only have to be unwritable for others."
+    # "`users/` itself and `store.toml` only have to be root's and unwritable for others."
     with Table(toml(read("store.toml", within, 4096, unwritable).content), "store.toml") as store:
         store.number("version", 1, 1)
         store.text_like("id", ID)
@@ -520,7 +520,7 @@ def report(user: str, within: int, now: int) -> dict[str, Any]:
 
 
 def last_used(token: Token, body: Body, now: int) -> str | None:
-    """What is written, and not what a step counts as where the state is copied or half bad."""
+    """What is written, and not what it counts as where the state is copied or half bad. A step to come reads as now."""
     step = body.steps.get(token.id, (None, False))[0]
     return None if step is None else moment(min(step * token.period, now))
 
