@@ -413,10 +413,11 @@ fn find_backup_code(set: Option<&BackupCodes>, state: &State, digest: &Digest) -
     if state.waits(set.id) {
         return Finding::Used(Refusal::BackupCodesWait);
     }
-    let used = 1 + spent.map_or(0, |spent| spent.count() as usize);
+    let codes = set.digests.len();
+    let used = 1 + spent.map_or(0, |spent| spent.count(codes));
     Finding::Fresh {
         factor: Factor::BackupCode {
-            left: set.digests.len().saturating_sub(used),
+            left: codes.saturating_sub(used),
         },
         spend: Spend::BackupCode {
             set: set.id,

@@ -20,6 +20,7 @@ use crate::check::Rules;
 use crate::lines::line_at;
 use crate::place::Place;
 use crate::safe_file::{self, SafeFileError};
+use crate::tables;
 use crate::throttle::Throttle;
 
 /// Where the configuration is, unless the module is told otherwise by `config=` or the command by `--config`.
@@ -30,16 +31,22 @@ pub const DEFAULT_PATH: &str = "/etc/nightlatch/nightlatch.toml";
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Who needs a second factor.
+    #[serde(deserialize_with = "tables::only")]
     pub enrollment: EnrollmentConfig,
     /// What new tokens look like, and how far codes may be off.
+    #[serde(deserialize_with = "tables::only")]
     pub token: TokenConfig,
     /// The conversation.
+    #[serde(deserialize_with = "tables::only")]
     pub login: LoginConfig,
     /// What wrong codes cost.
+    #[serde(deserialize_with = "tables::only")]
     pub throttle: ThrottleConfig,
     /// New sets of backup codes.
+    #[serde(deserialize_with = "tables::only")]
     pub backup_codes: BackupCodesConfig,
     /// Where records are kept.
+    #[serde(deserialize_with = "tables::only")]
     pub store: StoreConfig,
 }
 

@@ -9,6 +9,7 @@ use crate::account::UserName;
 use crate::backup_codes::{BackupCodes, Cost, Count, Digest, Salt};
 use crate::id::Id;
 use crate::lines::line_at;
+use crate::tables::Table;
 use crate::time::Time;
 use crate::token::{Algorithm, Digits, Kind, Label, Period, Secret, Token};
 
@@ -46,7 +47,7 @@ impl Enrollment {
         let tokens = file
             .token
             .into_iter()
-            .map(TokenTable::into_token)
+            .map(|Table(token)| token.into_token())
             .collect::<Result<Vec<_>, _>>()?;
         for (index, token) in tokens.iter().enumerate() {
             if tokens[..index].iter().any(|other| token.is_twin_of(other)) {
@@ -56,12 +57,11 @@ impl Enrollment {
         Ok(Self {
             user: UserName::parse(&file.user).map_err(|_| BadEnrollment::Value("user"))?,
             uid: file.uid,
-            created: Time::parse_rfc3339(&file.created.to_string())
-                .map_err(|_| BadEnrollment::Value("created"))?,
+            created: moment(&file.created).ok_or(BadEnrollment::Value("created"))?,
             tokens,
             backup_codes: file
                 .backup_codes
-                .map(BackupCodesTable::into_backup_codes)
+                .map(|Table(codes)| codes.into_backup_codes())
                 .transpose()?,
         })
     }
@@ -144,13 +144,13 @@ struct File {
     uid: u32,
     created: toml::value::Datetime,
     #[serde(default)]
-    token: Vec<TokenTable>,
-    backup_codes: Option<BackupCodesTable>,
+    token: Vec<Table<TokenTable>>,
+    backup_codes: Option<Table<BackupCodesTable>>,
     #[expect(
         dead_code,
         reason = "it has only to be there: a file that was cut short does not have it"
     )]
-    end: End,
+    end: Table<End>,
 }
 
 #[derive(Deserialize)]
@@ -196,7 +196,7 @@ impl TokenTable {
 struct BackupCodesTable {
     id: String,
     salt: String,
-    argon2id: Cost,
+    argon2id: Table<Cost>,
     hashes: Vec<String>,
 }
 
@@ -205,7 +205,8 @@ impl BackupCodesTable {
         if self.hashes.is_empty() || self.hashes.len() > usize::from(Count::MOST.get()) {
             return Err(BadEnrollment::Value("hashes"));
         }
-        if !self.argon2id.is_bearable() {
+        let Table(cost) = self.argon2id;
+        if !cost.is_bearable() {
             return Err(BadEnrollment::Value("argon2id"));
         }
         let digests = self
@@ -216,10 +217,17 @@ impl BackupCodesTable {
         Ok(BackupCodes {
             id: Id::parse(&self.id).map_err(|_| BadEnrollment::Value("id"))?,
             salt: Salt::parse(&self.salt).ok_or(BadEnrollment::Value("salt"))?,
-            cost: self.argon2id,
+            cost,
             digests: digests.ok_or(BadEnrollment::Value("hashes"))?,
         })
     }
+}
+
+/// In UTC and in whole seconds, as it is written, and no other spelling of it.
+fn moment(text: &toml::value::Datetime) -> Option<Time> {
+    let text = text.to_string();
+    let time = Time::parse_rfc3339(&text).ok()?;
+    (time.to_rfc3339() == text).then_some(time)
 }
 
 /// Where the mistake is, without the line itself: it may hold a secret.
@@ -322,6 +330,16 @@ mod tests {
                 BadEnrollment::Value("argon2id"),
             ),
             (
+                "created = 2026-11-24T02:30:00Z",
+                "created = 2026-11-24T03:30:00+01:00",
+                BadEnrollment::Value("created"),
+            ),
+            (
+                "created = 2026-11-24T02:30:00Z",
+                "created = 2026-11-24T02:30:00.5Z",
+                BadEnrollment::Value("created"),
+            ),
+            (
                 "label = \"phone\"",
                 "label = '\"täblet'",
                 BadEnrollment::Twins,
@@ -341,6 +359,28 @@ mod tests {
             Enrollment::parse(&enrollment.to_toml()).unwrap_err(),
             BadEnrollment::Twins
         );
+    }
+
+    #[test]
+    fn nothing_but_a_table_is_read_for_a_table() {
+        let good = enrollment().to_toml();
+        let token = good.find("[[token]]").unwrap();
+        let codes = good.find("[backup_codes]").unwrap();
+        for bad in [
+            good.replace("{ m_kib = 8, t = 1, p = 1 }", "[8, 1, 1]"),
+            good.replace("[end]", "[[end]]"),
+            good.replace("\n[end]\n", "")
+                .replacen("uid", "end = []\nuid", 1),
+            format!(
+                "{}backup_codes = []\n{}[end]\n",
+                &good[..token],
+                &good[token..codes]
+            ),
+            good.replacen("[[token]]", "[token]", 1),
+        ] {
+            assert_ne!(bad, *good);
+            assert!(Enrollment::parse(&bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod random;
 pub mod safe_file;
 pub mod state;
 pub mod store;
+mod tables;
 pub mod throttle;
 pub mod time;
 pub mod token;

@@ -87,10 +87,13 @@ impl SpentCodes {
         number < 32 && self.codes & (1 << number) != 0
     }
 
-    /// How many codes are spent.
+    /// How many of the set's first `codes` codes are spent.
     #[must_use]
-    pub fn count(&self) -> u32 {
-        self.codes.count_ones()
+    pub fn count(&self, codes: usize) -> usize {
+        (0..u8::MAX)
+            .take(codes)
+            .filter(|&number| self.holds(number))
+            .count()
     }
 }
 
@@ -375,14 +378,14 @@ impl State {
                     last_step,
                     usable,
                 };
-                push(&mut self.tokens, token, Self::MOST_TOKENS)?;
+                push(&mut self.tokens, token, Self::MOST_TOKENS, |token| token.id)?;
             }
             "spent" => {
                 let spent = SpentCodes {
                     set: Id::parse(words.next()?).ok()?,
                     codes: number(words.next()?)?,
                 };
-                push(&mut self.spent, spent, Self::MOST_SETS)?;
+                push(&mut self.spent, spent, Self::MOST_SETS, |spent| spent.set)?;
             }
             "place" => {
                 let known = KnownPlace {
@@ -390,17 +393,21 @@ impl State {
                     last_success: Time::from_unix(number(words.next()?)?),
                     bucket: Bucket::read(&mut words)?,
                 };
-                push(&mut self.places, known, Self::MOST_PLACES)?;
+                if known.place == Place::Elsewhere {
+                    return None;
+                }
+                push(&mut self.places, known, Self::MOST_PLACES, |known| {
+                    known.place
+                })?;
             }
             "elsewhere" => self.elsewhere = Bucket::read(&mut words)?,
             "wrong" => {
                 self.wrong.count = number(words.next()?)?;
                 for word in words.by_ref() {
-                    push(
-                        &mut self.wrong.from,
-                        Place::parse(word).ok()?,
-                        WrongCodes::MOST,
-                    )?;
+                    let place = Place::parse(word).ok()?;
+                    push(&mut self.wrong.from, place, WrongCodes::MOST, |place| {
+                        *place
+                    })?;
                 }
             }
             "waiting" => self.waiting = Some(Id::parse(words.next()?).ok()?),
@@ -431,8 +438,15 @@ fn number<N: FromStr>(word: &str) -> Option<N> {
     word.parse().ok()
 }
 
-fn push<T>(list: &mut Vec<T>, item: T, most: usize) -> Option<()> {
-    (list.len() < most).then(|| list.push(item))
+/// Adds a fact to its list, unless the list is full or says something of the same thing.
+fn push<T, K: PartialEq>(
+    list: &mut Vec<T>,
+    item: T,
+    most: usize,
+    of: impl Fn(&T) -> K,
+) -> Option<()> {
+    let is_new = list.iter().all(|other| of(other) != of(&item));
+    (is_new && list.len() < most).then(|| list.push(item))
 }
 
 #[cfg(test)]
@@ -496,6 +510,10 @@ mod tests {
     #[test]
     fn other_spellings_are_refused() {
         let good = largest().to_text();
+        let twice = |word: &str, rest: String| {
+            let line = good.lines().find(|line| line.starts_with(word)).unwrap();
+            format!("{line}\n{line}\n{rest}")
+        };
         for bad in [
             String::new(),
             good.replacen("token ", "token  ", 1),
@@ -506,6 +524,13 @@ mod tests {
             good.replacen("wrong 4", "wrong +4", 1),
             good.replace('\n', "\r\n"),
             format!("{good}token {} never\n", Id::from_bytes([99; 16])),
+            // The same thing twice, though there would be room.
+            twice("token ", State::default().to_text()),
+            twice("spent ", State::default().to_text()),
+            twice("place ", State::default().to_text()),
+            good.replacen("place address", "place elsewhere", 1),
+            "elsewhere 0 0\nwrong 2 local:1 local:1\n".to_owned(),
+            "place elsewhere 1 1 1\nelsewhere 0 0\nwrong 0\n".to_owned(),
         ] {
             assert!(State::parse(&bad).is_err(), "{bad}");
         }

@@ -228,7 +228,7 @@ impl CodesSummary {
         let spent = state.spent_of(set.id);
         let of = set.digests.len();
         Some(Self {
-            left: of.saturating_sub(spent.map_or(0, |spent| spent.count() as usize)),
+            left: of - spent.map_or(0, |spent| spent.count(of)),
             of,
             waiting: state.waits(set.id),
         })
