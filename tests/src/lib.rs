@@ -22,7 +22,7 @@
 //!
 //! What is tested is what `cargo xtask test` built: see [`artifacts`]. The tests need root (for the namespace) and these
 //! Debian packages; without one they fail with a sentence, they never skip: `openssh-server openssh-client sudo passwd login
-//! util-linux mount e2fsprogs iproute2 libpam-modules libpam0g-dev gcc oathtool python3 python3-pyotp zbar-tools faketime strace`.
+//! util-linux mount e2fsprogs xfsprogs btrfs-progs iproute2 libpam-modules libpam0g-dev gcc oathtool python3 python3-pyotp zbar-tools faketime strace`.
 
 #![forbid(unsafe_code)]
 #![allow(

@@ -16,14 +16,27 @@ fn given_a_full_tmpfs_a_right_code_still_opens_and_nobody_is_enrolled_by_halves(
 
 #[test]
 fn given_a_full_ext4_a_right_code_still_opens_and_nobody_is_enrolled_by_halves() {
-    sandboxed(|world| match Disk::ext4(STORE) {
-        Some(disk) => {
-            let mounts = fs::read_to_string("/proc/mounts").unwrap();
-            assert!(mounts.contains(&format!("{STORE} ext4 ")), "{mounts}");
-            given_a_full_disk(world, &disk);
-        }
-        None => println!("this machine cannot have loop devices: only a tmpfs was filled"),
-    });
+    sandboxed(|world| given_a_full_disk_of(world, "ext4", &Disk::ext4(STORE)));
+}
+
+#[test]
+fn given_a_full_xfs_a_right_code_still_opens_and_nobody_is_enrolled_by_halves() {
+    sandboxed(|world| given_a_full_disk_of(world, "xfs", &Disk::xfs(STORE)));
+}
+
+#[test]
+fn given_a_full_btrfs_that_overwrites_in_place_a_right_code_still_opens() {
+    sandboxed(|world| given_a_full_disk_of(world, "btrfs", &Disk::btrfs(STORE)));
+}
+
+fn given_a_full_disk_of(world: &World, kind: &str, disk: &Disk) {
+    let mounts = fs::read_to_string("/proc/mounts");
+    let here = format!("{STORE} {kind} ");
+    assert!(
+        mounts.as_ref().is_ok_and(|mounts| mounts.contains(&here)),
+        "{mounts:?}"
+    );
+    given_a_full_disk(world, disk);
 }
 
 fn given_a_full_disk(world: &World, disk: &Disk) {
@@ -71,26 +84,36 @@ fn given_a_full_disk(world: &World, disk: &Disk) {
 
 #[test]
 fn a_store_that_cannot_be_written_is_unavailable_and_spends_nothing() {
-    sandboxed(|world| {
-        let disk = Disk::in_memory(STORE);
-        let alice = world.user("alice").enrolled();
-        let code = alice.phone().code();
-        disk.remount("ro");
-        for answer in [&code, &alice.phone().wrong_code()] {
-            alice
-                .tries()
-                .always_answers(answer)
-                .run()
-                .gives(Code::AuthinfoUnavail)
-                .asking(3)
-                .leaves_the_host_alone();
-        }
-        world
-            .log()
-            .says(&["event=unavailable", "user=\"alice\"", STORE]);
-        disk.remount("rw");
-        alice.gets_in_with(&code);
-    });
+    sandboxed(|world| given_a_read_only_disk(world, &Disk::in_memory(STORE)));
+}
+
+#[test]
+fn a_store_on_a_read_only_ext4_is_unavailable_and_spends_nothing() {
+    sandboxed(|world| given_a_read_only_disk(world, &Disk::ext4(STORE)));
+}
+
+#[test]
+fn a_store_on_a_read_only_xfs_is_unavailable_and_spends_nothing() {
+    sandboxed(|world| given_a_read_only_disk(world, &Disk::xfs(STORE)));
+}
+
+fn given_a_read_only_disk(world: &World, disk: &Disk) {
+    let alice = world.user("alice").enrolled();
+    let code = alice.phone().code();
+    disk.remount("ro");
+    for answer in [&code, &alice.phone().wrong_code()] {
+        alice
+            .tries()
+            .always_answers(answer)
+            .run()
+            .gives(Code::AuthinfoUnavail)
+            .asking(3)
+            .leaves_the_host_alone();
+    }
+    let log = world.log();
+    log.says(&["event=unavailable", "user=\"alice\"", STORE]);
+    disk.remount("rw");
+    alice.gets_in_with(&code);
 }
 
 #[test]

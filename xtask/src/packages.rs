@@ -25,6 +25,7 @@ pub const INSPECT: &[Package] = &[package("binutils", "nm and readelf")];
 
 /// What the end-to-end tests and the demo run. The names are the same in Debian 12 and 13.
 pub const END_TO_END: &[Package] = &[
+    package("btrfs-progs", "makes a small disk of another kind"),
     package("e2fsprogs", "makes a small disk that can be full"),
     package("faketime", "moves the clock of a login"),
     package("iproute2", "the loopback interface of a private network"),
@@ -40,6 +41,7 @@ pub const END_TO_END: &[Package] = &[
     package("strace", "injects faults into system calls"),
     package("sudo", "the stock sudo"),
     package("util-linux", "unshare, nsenter and su"),
+    package("xfsprogs", "makes a small disk of a third kind"),
     package("zbar-tools", "reads the QR code off the screen"),
 ];
 
