@@ -219,7 +219,10 @@ const HEADER: usize = 44;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Id;
     use crate::place::Place;
+    use crate::state::{Bucket, KnownPlace, TokenState};
+    use crate::time::Time;
     use proptest::prelude::*;
 
     const FILE_ITSELF: FileIdentity = FileIdentity {
@@ -425,22 +428,58 @@ mod tests {
         );
     }
 
+    /// A state with a long text.
+    fn long_state(number: u32) -> State {
+        let mut state = state(number);
+        state.tokens = (0..State::MOST_TOKENS)
+            .map(|_| TokenState::new(Id::new().unwrap()))
+            .collect();
+        state.places = (0..State::MOST_PLACES)
+            .map(|place| KnownPlace {
+                place: Place::Local(u32::MAX - u32::try_from(place).unwrap()),
+                last_success: Time::from_unix(u64::MAX),
+                bucket: Bucket {
+                    failures: number,
+                    since: Time::from_unix(u64::MAX),
+                },
+            })
+            .collect();
+        state
+    }
+
     #[test]
-    fn a_write_torn_anywhere_leaves_the_old_state_or_the_new() {
-        let old = after(&new_file(&state(5), FILE_ITSELF).unwrap(), 7);
-        let new = after(&old, 8);
+    fn a_write_torn_at_any_byte_leaves_the_old_state_and_shows_or_the_new() {
+        let [before, old, new] = [1, 2, 3].map(long_state);
+        let file = new_file(&before, FILE_ITSELF).unwrap();
+        let next = read(&file, FILE_ITSELF).next.unwrap();
+        let mut file = file;
+        file[next.offset..next.offset + SLOT].copy_from_slice(&encode(&old, next).unwrap());
+        let next = read(&file, FILE_ITSELF).next.unwrap();
+        let written = encode(&new, next).unwrap();
+        let overwritten = file[next.offset..next.offset + SLOT].to_vec();
+        let end = |state: &State| HEADER + state.to_text().len();
+        let mut seen = [0; 3];
         for cut in 0..=SLOT {
-            for (front, back) in [(&new, &old), (&old, &new)] {
-                let slot = read(&old, FILE_ITSELF).next.unwrap().offset;
-                let mut torn = back.clone();
-                torn[slot..slot + cut].copy_from_slice(&front[slot..slot + cut]);
-                let (number, integrity) = found(&torn);
-                assert!(
-                    number == 7 || (number == 8 && integrity == Integrity::Whole),
-                    "{cut}: {number}"
-                );
+            for (front, back) in [
+                (&written[..], &overwritten[..]),
+                (&overwritten[..], &written[..]),
+            ] {
+                let torn = [&front[..cut], &back[cut..]].concat();
+                // What comes after a state means nothing.
+                let (kind, expected) = if torn[..end(&new)] == written[..end(&new)] {
+                    (0, (3, Integrity::Whole))
+                } else if torn[..end(&before)] == overwritten[..end(&before)] {
+                    (1, (2, Integrity::Whole))
+                } else {
+                    (2, (2, Integrity::OneSlotBad))
+                };
+                seen[kind] += 1;
+                let mut file = file.clone();
+                file[next.offset..next.offset + SLOT].copy_from_slice(&torn);
+                assert_eq!(found(&file), expected, "{cut}");
             }
         }
+        assert!(seen[2] > SLOT / 2, "many of them are torn: {seen:?}");
     }
 
     proptest! {
