@@ -352,7 +352,8 @@ def judged(file: File) -> tuple[Integrity, Body | None]:
         return Integrity.LOST, None
     newest = max(good, key=lambda slot: slot.sequence)
     # "This comes before 'one slot bad'."
-    if (newest.inode, newest.birth) != (file.inode, file.birth):
+    born_apart = newest.birth and file.birth and newest.birth != file.birth
+    if newest.inode != file.inode or born_apart:
         return Integrity.COPIED, newest.body
     return Integrity.WHOLE if len(good) == 2 else Integrity.ONE_SLOT_BAD, newest.body
 

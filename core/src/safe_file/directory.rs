@@ -63,11 +63,19 @@ impl OpenFile {
 pub struct FileIdentity {
     /// Its inode. Alone it does not tell: file systems hand a number out again, `tar -x` over a file often gets the same.
     pub inode: u64,
-    /// When it was made, in nanoseconds since 1970, which nobody can set; 0 where the file system does not keep it.
+    /// When it was made, in nanoseconds since 1970, which nobody can set; 0 where the file system does not keep it, or the
+    /// system does not say (a sandbox without `statx`).
     pub born: u64,
 }
 
 impl FileIdentity {
+    /// Whether both may be of one file. A birth that is not known is not compared.
+    #[must_use]
+    pub fn may_be(self, other: Self) -> bool {
+        let both_known = self.born != 0 && other.born != 0;
+        self.inode == other.inode && (!both_known || self.born == other.born)
+    }
+
     pub(super) fn of(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         let born = metadata.created().ok();

@@ -11,7 +11,7 @@
 //! | 12–15 | length of the body | at most 4052 |
 //! | 16–23 | sequence number | the higher one is newer |
 //! | 24–31 | inode | |
-//! | 32–39 | when the file was made | nanoseconds since 1970; 0 where the file system does not say |
+//! | 32–39 | when the file was made | nanoseconds since 1970; 0 where nobody says |
 //! | 40–43 | CRC-32 of bytes 0–39 and the body | |
 //! | 44– | body | the state as text, then zeros |
 //!
@@ -101,7 +101,7 @@ pub(super) fn read(file: &[u8], identity: FileIdentity) -> Found {
             };
         }
     };
-    let integrity = if newest.identity != identity {
+    let integrity = if !newest.identity.may_be(identity) {
         Integrity::Copied
     } else if other_is_well {
         Integrity::Whole
@@ -368,6 +368,20 @@ mod tests {
             let file = after(&file, 4);
             assert_eq!(found(&file), (4, Integrity::Whole));
         }
+    }
+
+    #[test]
+    fn a_birth_that_nobody_knows_makes_no_copy_of_a_file() {
+        const UNKNOWN: FileIdentity = FileIdentity {
+            born: 0,
+            ..FILE_ITSELF
+        };
+        let integrity = |file: &[u8], identity| read(file, identity).state.integrity;
+        let file = new_file(&state(3), FILE_ITSELF).unwrap();
+        assert_eq!(integrity(&file, UNKNOWN), Integrity::Whole);
+        let file = new_file(&state(3), UNKNOWN).unwrap();
+        assert_eq!(integrity(&file, FILE_ITSELF), Integrity::Whole);
+        assert_eq!(integrity(&file, ANOTHER_INODE), Integrity::Copied);
     }
 
     #[test]
