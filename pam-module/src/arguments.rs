@@ -60,8 +60,8 @@ impl Arguments {
                 ("skip", Some("ignore")) => arguments.skip = Skip::Ignore,
                 ("skip", Some("success")) => arguments.skip = Skip::Success,
                 ("skip", _) => return Err(BadArgument::Skip),
-                #[cfg(feature = "planted-panic")]
-                ("panic", None) => panic!("planted, with the secret 123456"),
+                #[cfg(feature = "planted-faults")]
+                (fault, None) if crate::planted::commit(fault).is_some() => {}
                 _ => return Err(BadArgument::Unknown(word.clone())),
             }
         }

@@ -1,13 +1,16 @@
 //! `pam_nightlatch.so`: asks for a one-time code after the first factor.
 //!
 //! PAM comes in here and the rules of `nightlatch-core` go out: the hooks below are called by libpam, [`auth`] drives
-//! the conversation, and [`libpam`] and [`shield`] hold all the unsafe code there is in Nightlatch.
+//! the conversation, and [`libpam`] and [`shield`] hold all the unsafe code there is in Nightlatch (but for the faults that
+//! tests plant).
 
 mod arguments;
 mod auth;
 mod guard;
 mod host;
 mod libpam;
+#[cfg(feature = "planted-faults")]
+mod planted;
 mod shield;
 
 use pamsm::{Pam, PamError, PamFlags, PamServiceModule};

@@ -3,7 +3,7 @@
  *
  *   pam-driver confdir=DIR service=NAME user=NAME… [rhost=HOST] [tty=NAME] [silent=1]
  *              [calls=auth,setcred,acct] [conversation=KIND] [logins=N] [processes=N]
- *              [clock=FILE clock-step=SECONDS] [closed=1] [room=BYTES] [unwatched=1] < answers
+ *              [clock=FILE clock-step=SECONDS] [closed=1] [room=BYTES] [caller=UID] [unwatched=1] < answers
  *
  * Answers are lines; `\xHH` and `\\` are escapes, so an answer may hold any byte. A line `%` ends the answers of one login
  * and begins those of the next (with fewer groups than logins or processes they are used in turn). A last line `*` repeats
@@ -18,6 +18,7 @@
  * With closed=1, standard input, output and error are closed while logins are made, as some hosts close them.
  * With unwatched=1, what a module must leave as it was is not looked at: the host makes as few system calls as it can.
  * With room=BYTES, malloc has about that much left while the login is authenticated.
+ * With caller=UID, that is the real uid while logins are made, as su has that of whoever called it.
  * With clock=FILE, libfaketime's FAKETIME_TIMESTAMP_FILE is moved by clock-step after each login.
  *
  * Output, one event a line, fields by tabs, text escaped as above:
@@ -71,7 +72,7 @@ static const char *calls = "auth", *conversation = "normal";
 static long logins = 1, processes = 1, clock_step;
 static int flags;
 static bool closed, unwatched;
-static long room = -1;
+static long room = -1, caller = -1;
 static struct group *groups;
 static size_t group_count;
 static char out_buffer[1 << 16];
@@ -502,6 +503,8 @@ int main(int argc, char **argv)
             clock_step = atol(number);
         else if (option(argv[i], "room", &number))
             room = atol(number);
+        else if (option(argv[i], "caller", &number))
+            caller = atol(number);
         else if (strcmp(argv[i], "silent=1") == 0)
             flags |= PAM_SILENT;
         else if (strcmp(argv[i], "closed=1") == 0)
@@ -518,6 +521,8 @@ int main(int argc, char **argv)
         return 64;
     }
     read_answers();
+    if (caller >= 0 && setresuid((uid_t)caller, (uid_t)-1, (uid_t)-1) != 0)
+        die("setresuid");
 
     if (processes > 1) {
         all_at_once();

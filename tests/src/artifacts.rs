@@ -1,4 +1,4 @@
-//! Where the things under test are: the module, its flavour that panics, the command, the driver.
+//! Where the things under test are: the module, its flavour with planted faults, the command, the driver.
 //!
 //! All were built before, by `cargo xtask test`. Each has a variable of the environment that names another file, for a
 //! module built under a sanitizer or an installed one.
@@ -12,13 +12,29 @@ pub fn module() -> PathBuf {
     built("NIGHTLATCH_MODULE", "release/libpam_nightlatch.so")
 }
 
-/// The module built with the feature `planted-panic`: `$NIGHTLATCH_PANIC_MODULE`, else in `target/planted-panic/release/`.
+/// The module built with the feature `planted-faults`: `$NIGHTLATCH_FAULTY_MODULE`, else in `target/planted-faults/release/`.
 #[must_use]
-pub fn panic_module() -> PathBuf {
+pub fn faulty_module() -> PathBuf {
     built(
-        "NIGHTLATCH_PANIC_MODULE",
-        "planted-panic/release/libpam_nightlatch.so",
+        "NIGHTLATCH_FAULTY_MODULE",
+        "planted-faults/release/libpam_nightlatch.so",
     )
+}
+
+/// The module with planted faults built under AddressSanitizer: `$NIGHTLATCH_SANITIZED_MODULE`, else in `target/sanitized/`.
+#[must_use]
+pub fn sanitized_module() -> PathBuf {
+    let below_target = format!(
+        "sanitized/{}/debug/libpam_nightlatch.so",
+        env!("NIGHTLATCH_TARGET")
+    );
+    built("NIGHTLATCH_SANITIZED_MODULE", &below_target)
+}
+
+/// The driver built under AddressSanitizer, which brings the sanitizer's library for the module too.
+#[must_use]
+pub fn sanitized_pam_driver() -> PathBuf {
+    PathBuf::from(env!("NIGHTLATCH_SANITIZED_PAM_DRIVER_BUILT"))
 }
 
 /// The command: `$NIGHTLATCH_COMMAND`, else `target/release/nightlatch`.

@@ -22,7 +22,8 @@
 //!
 //! What is tested is what `cargo xtask test` built: see [`artifacts`]. The tests need root (for the namespace) and these
 //! Debian packages; without one they fail with a sentence, they never skip: `openssh-server openssh-client sudo passwd login
-//! util-linux mount e2fsprogs xfsprogs btrfs-progs iproute2 libpam-modules libpam0g-dev gcc oathtool python3 python3-pyotp zbar-tools faketime strace`.
+//! util-linux mount e2fsprogs xfsprogs btrfs-progs iproute2 libpam-modules libpam0g-dev gcc oathtool python3 python3-pyotp zbar-tools
+//! faketime strace valgrind`.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -56,6 +57,7 @@ mod sudo;
 mod terminal;
 mod tree;
 mod tries;
+mod watcher;
 mod world;
 
 pub use authenticator::{Algorithm, Phone, Shape, oathtool, pyotp};
@@ -79,4 +81,5 @@ pub use sudo::Asked;
 pub use terminal::Terminal;
 pub use tree::Tree;
 pub use tries::Tries;
+pub use watcher::Watcher;
 pub use world::{World, nightlatch};

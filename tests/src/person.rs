@@ -4,6 +4,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use nix::unistd::User;
+
 use crate::authenticator::Phone;
 use crate::outcome::Code;
 use crate::sandbox::scratch;
@@ -112,6 +114,16 @@ impl<'w> Person<'w> {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The account's number.
+    #[must_use]
+    pub fn uid(&self) -> u32 {
+        User::from_name(&self.name)
+            .expect("/etc/passwd can be read")
+            .expect("the account was made")
+            .uid
+            .as_raw()
     }
 
     /// Gives the account another password.

@@ -1,5 +1,6 @@
 //! Log-ins through libpam itself, without a host program: what the driver (`driver/pam-driver.c`) is told to do.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write;
@@ -11,6 +12,7 @@ use crate::artifacts;
 use crate::outcome::Outcome;
 use crate::person::Person;
 use crate::stacks::{self, DOOR};
+use crate::watcher::Watcher;
 
 /// One or many log-ins to be tried. Each method says one thing about them; [`Tries::run`] does them.
 #[derive(Debug, Clone)]
@@ -22,6 +24,7 @@ pub struct Tries {
     environment: Vec<(&'static str, String)>,
     /// What the driver's clock is to show when it starts, in seconds since 1970.
     time: Option<u64>,
+    watcher: Option<Watcher>,
 }
 
 #[derive(Debug, Clone)]
@@ -42,6 +45,7 @@ impl Tries {
             answers: Vec::new(),
             environment: Vec::new(),
             time: None,
+            watcher: None,
         }
     }
 
@@ -104,6 +108,11 @@ impl Tries {
         self.with("unwatched=1".to_owned())
     }
 
+    /// With an application that was called by this person, as su is: it has their real uid, and root's rights.
+    pub fn called_by(self, caller: &Person<'_>) -> Self {
+        self.with(format!("caller={}", caller.uid()))
+    }
+
     /// With an application that has memory left for so many bytes and no more.
     pub fn with_room_for(self, bytes: usize) -> Self {
         self.with(format!("room={bytes}"))
@@ -143,27 +152,38 @@ impl Tries {
             .with(format!("clock-step={seconds}"))
     }
 
+    /// Watched by a tool. What it sees ends the application with an error, which is asserted with every run.
+    pub fn watched_by(mut self, watcher: Watcher) -> Self {
+        self.watcher = Some(watcher);
+        self
+    }
+
     /// Does it.
     #[must_use]
     pub fn run(&self) -> Outcome {
-        self.run_by(Command::new(artifacts::pam_driver()))
+        self.run_below(&[])
     }
 
     /// Does it below another program, such as `strace`: `wrapper` is that with its own arguments.
     #[must_use]
     pub fn run_below(&self, wrapper: &[&str]) -> Outcome {
-        self.run_by(below(wrapper))
+        Self::outcome(&self.output_below(wrapper))
     }
 
     /// Does it below another program that may kill it on its way: then nothing came of it.
     #[must_use]
     pub fn run_unless_killed_below(&self, wrapper: &[&str]) -> Option<Outcome> {
-        let output = self.output_of(below(wrapper));
+        let output = self.output_below(wrapper);
         (output.status.signal() != Some(SIGKILL)).then(|| Self::outcome(&output))
     }
 
-    fn run_by(&self, command: Command) -> Outcome {
-        Self::outcome(&self.output_of(command))
+    /// Does it, asserts that the application ended with an error, and gives what it or its watcher wrote to standard error.
+    #[must_use]
+    pub fn breaks(&self) -> String {
+        let output = self.output_below(&[]);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "it ended well: {stderr}");
+        stderr
     }
 
     fn outcome(output: &Output) -> Outcome {
@@ -176,7 +196,17 @@ impl Tries {
         Outcome::read(&String::from_utf8_lossy(&output.stdout), stderr)
     }
 
-    fn output_of(&self, mut command: Command) -> Output {
+    fn output_below(&self, wrapper: &[&str]) -> Output {
+        let mut words: Vec<OsString> = wrapper.iter().map(OsString::from).collect();
+        words.extend(match self.watcher {
+            Some(watcher) => watcher.driver(),
+            None => vec![artifacts::pam_driver().into()],
+        });
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        if let Some(watcher) = self.watcher {
+            command.envs(watcher.environment());
+        }
         let name = command.get_program().to_string_lossy().into_owned();
         let mut child = command
             .arg(format!("service={}", self.service))
@@ -207,12 +237,6 @@ impl Tries {
         let groups: Vec<_> = self.answers.iter().map(Answers::script).collect();
         groups.join("%\n")
     }
-}
-
-fn below(wrapper: &[&str]) -> Command {
-    let mut command = Command::new(wrapper[0]);
-    command.args(&wrapper[1..]).arg(artifacts::pam_driver());
-    command
 }
 
 const SIGKILL: i32 = 9;

@@ -17,6 +17,7 @@ use crate::ssh;
 use crate::stacks::{self, DOOR, Stack};
 use crate::terminal::Terminal;
 use crate::tries::Tries;
+use crate::watcher::Watcher;
 
 /// A machine with Nightlatch installed and a configuration that does not wait (no floor, no delay).
 #[derive(Debug)]
@@ -146,13 +147,28 @@ impl World {
         &self.log
     }
 
-    /// Installs the flavour of the module that can be told to panic, as `pam_nightlatch_panic.so`.
-    pub fn install_panic_module(&self) {
+    /// Installs the flavour of the module that can be told to commit a fault, as `pam_nightlatch_faulty.so`.
+    pub fn install_faulty_module(&self) {
         install(
-            &artifacts::panic_module(),
-            &security_dir().join("pam_nightlatch_panic.so"),
+            &artifacts::faulty_module(),
+            &security_dir().join("pam_nightlatch_faulty.so"),
             0o644,
         );
+    }
+
+    /// Puts the flavour of the module that this tool can watch in the place of the module: with AddressSanitizer only the
+    /// driver of [`Tries::watched_by`] can load it then. And the flavour that commits faults, as `pam_nightlatch_faulty.so`.
+    pub fn install_modules_watched_by(&self, watcher: Watcher) {
+        self.install_faulty_module();
+        if watcher == Watcher::AddressSanitizer {
+            for name in ["pam_nightlatch.so", "pam_nightlatch_faulty.so"] {
+                install(
+                    &artifacts::sanitized_module(),
+                    &security_dir().join(name),
+                    0o644,
+                );
+            }
+        }
     }
 
     /// Starts sshd on port 22 of the sandbox, if it is not running yet.

@@ -5,11 +5,11 @@ use nightlatch_tests::{Code, Stack, sandboxed};
 #[test]
 fn a_panic_in_a_hook_denies_and_the_host_lives_and_nothing_is_printed() {
     sandboxed(|world| {
-        world.install_panic_module();
+        world.install_faulty_module();
         world.stack(
             "panicking",
             Stack::Lines(
-                "auth required pam_nightlatch_panic.so panic\naccount required pam_nightlatch_panic.so panic\n",
+                "auth required pam_nightlatch_faulty.so panic\naccount required pam_nightlatch_faulty.so panic\n",
             ),
         );
         let alice = world.user("alice").enrolled();
@@ -37,9 +37,9 @@ fn a_panic_in_a_hook_denies_and_the_host_lives_and_nothing_is_printed() {
 #[test]
 fn a_panic_in_sshd_is_a_refusal_and_the_next_login_works() {
     sandboxed(|world| {
-        world.install_panic_module();
+        world.install_faulty_module();
         let alice = world.user("alice").enrolled();
-        let panicking = "auth requisite pam_unix.so nodelay\nauth required pam_nightlatch_panic.so panic\n\
+        let panicking = "auth requisite pam_unix.so nodelay\nauth required pam_nightlatch_faulty.so panic\n\
                          account required pam_unix.so\nsession required pam_permit.so\n";
         world.host_stack("sshd", Stack::Lines(panicking));
         let refused = alice.ssh();

@@ -1,11 +1,11 @@
-//! The built things that tests, demo and benchmark work on: the module, the command and the module that panics.
+//! The built things that tests, demo and benchmark work on: the module, the command and the modules with planted faults.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 
 use crate::process;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, host};
 
 /// Builds the module and the command as they are installed.
 pub fn build(workspace: &Workspace) -> Result<()> {
@@ -17,18 +17,41 @@ pub fn build(workspace: &Workspace) -> Result<()> {
     ]))
 }
 
-/// Builds the module that panics on demand, into a folder of its own so that nobody installs it by mistake.
-pub fn build_planted_panic(workspace: &Workspace) -> Result<()> {
+/// Builds the module that commits a fault on demand, into a folder of its own so that nobody installs it by mistake.
+pub fn build_planted_faults(workspace: &Workspace) -> Result<()> {
     process::run(
         workspace
             .cargo(&[
                 "build",
                 "--release",
                 "--package=pam_nightlatch",
-                "--features=planted-panic",
+                "--features=planted-faults",
                 "--target-dir",
             ])
-            .arg(planted_panic(workspace)),
+            .arg(planted_faults(workspace)),
+    )
+}
+
+/// Builds the module for AddressSanitizer: with planted faults, so that a test can see that it would be seen, and not
+/// optimised, so that nothing is optimised away before the sanitizer looks, and debug assertions check the standard
+/// library's own preconditions too.
+pub fn build_sanitized(workspace: &Workspace) -> Result<()> {
+    process::run(
+        workspace
+            .cargo(&[
+                "build",
+                "--package=pam_nightlatch",
+                "--features=planted-faults",
+                // Named, it keeps the sanitizer away from build scripts and procedural macros.
+                "--target",
+                &host()?,
+                "--target-dir",
+            ])
+            .arg(sanitized(workspace))
+            // The option is not stable; what it makes is only tested, never installed.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("RUSTFLAGS", "-Zsanitizer=address")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS"),
     )
 }
 
@@ -38,22 +61,33 @@ pub fn module(workspace: &Workspace) -> PathBuf {
 }
 
 /// How tests, demo and benchmark are told where the artifacts are.
-pub fn variables(workspace: &Workspace) -> [(&'static str, PathBuf); 3] {
-    [
+pub fn variables(workspace: &Workspace) -> Result<[(&'static str, PathBuf); 4]> {
+    Ok([
         ("NIGHTLATCH_MODULE", module(workspace)),
         (
             "NIGHTLATCH_COMMAND",
             workspace.target.join("release/nightlatch"),
         ),
         (
-            "NIGHTLATCH_PANIC_MODULE",
-            planted_panic(workspace).join("release").join(MODULE),
+            "NIGHTLATCH_FAULTY_MODULE",
+            planted_faults(workspace).join("release").join(MODULE),
         ),
-    ]
+        (
+            "NIGHTLATCH_SANITIZED_MODULE",
+            sanitized(workspace)
+                .join(host()?)
+                .join("debug")
+                .join(MODULE),
+        ),
+    ])
 }
 
-fn planted_panic(workspace: &Workspace) -> PathBuf {
-    workspace.target.join("planted-panic")
+fn planted_faults(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("planted-faults")
+}
+
+fn sanitized(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("sanitized")
 }
 
 const MODULE: &str = "libpam_nightlatch.so";

@@ -35,7 +35,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
 }
 
 fn clippy(workspace: &Workspace) -> Result<()> {
-    // The second run reads the code that only the module with the planted panic has.
+    // The second run reads the code that only the module with planted faults has.
     for what in [
         ["--workspace", "--all-targets"],
         ["--package=pam_nightlatch", "--all-features"],

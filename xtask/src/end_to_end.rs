@@ -30,7 +30,7 @@ pub enum Form {
 
 /// Runs end-to-end tests, every program although one before it failed.
 pub fn test(workspace: &Workspace, programs: Vec<TestProgram>, form: Form) -> Result<()> {
-    let mut variables = artifacts::variables(workspace).to_vec();
+    let mut variables = artifacts::variables(workspace)?.to_vec();
     if form == Form::Long {
         variables.push(("NIGHTLATCH_SOAK", "1".into()));
     }
@@ -55,7 +55,7 @@ pub fn program(workspace: &Workspace, name: &str, arguments: &[String]) -> Resul
         workspace,
         workspace.target.join("debug").join(name),
         arguments,
-        &artifacts::variables(workspace),
+        &artifacts::variables(workspace)?,
     )
 }
 

@@ -41,6 +41,7 @@ pub const END_TO_END: &[Package] = &[
     package("strace", "injects faults into system calls"),
     package("sudo", "the stock sudo"),
     package("util-linux", "unshare, nsenter and su"),
+    package("valgrind", "watches what the module does to memory"),
     package("xfsprogs", "makes a small disk of a third kind"),
     package("zbar-tools", "reads the QR code off the screen"),
 ];

@@ -101,7 +101,8 @@ fn run_as_caller(programs: &[TestProgram]) -> Result<()> {
 /// Builds what the end-to-end tests work on.
 pub fn build(workspace: &Workspace) -> Result<()> {
     artifacts::build(workspace)?;
-    artifacts::build_planted_panic(workspace)
+    artifacts::build_planted_faults(workspace)?;
+    artifacts::build_sanitized(workspace)
 }
 
 /// What needs no root, as arguments of `cargo test`. Of the end-to-end crate that is its programs' own tests …

@@ -56,7 +56,29 @@ pub fn metadata(arguments: &[&str]) -> Result<Value> {
     serde_json::from_str(&text).context("cargo metadata did not write JSON")
 }
 
+/// The triple of this machine, such as `x86_64-unknown-linux-gnu`, as the toolchain calls it.
+pub fn host() -> Result<String> {
+    let version = process::read(cargo().arg("-vV"))?;
+    version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .map(str::to_owned)
+        .with_context(|| format!("cargo does not name its host: {version}"))
+}
+
 /// The same cargo that runs us, so that a chosen toolchain stays chosen.
 pub fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_the_one_that_this_was_built_on() {
+        let host = host().unwrap();
+        assert!(host.starts_with(std::env::consts::ARCH), "{host}");
+        assert!(host.contains("linux"), "{host}");
+    }
 }
