@@ -60,14 +60,16 @@ pub fn module(workspace: &Workspace) -> PathBuf {
     workspace.target.join("release").join(MODULE)
 }
 
+/// The command as it is installed.
+pub fn command(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("release/nightlatch")
+}
+
 /// How tests, demo and benchmark are told where the artifacts are.
 pub fn variables(workspace: &Workspace) -> Result<[(&'static str, PathBuf); 4]> {
     Ok([
         ("NIGHTLATCH_MODULE", module(workspace)),
-        (
-            "NIGHTLATCH_COMMAND",
-            workspace.target.join("release/nightlatch"),
-        ),
+        ("NIGHTLATCH_COMMAND", command(workspace)),
         (
             "NIGHTLATCH_FAULTY_MODULE",
             planted_faults(workspace).join("release").join(MODULE),

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::packages::{BUILD, END_TO_END, INSPECT};
 use crate::stages::Stages;
 use crate::workspace::Workspace;
-use crate::{licences, minimum_rust, packages, process, symbols, test, unsafe_code};
+use crate::{hardening, licences, minimum_rust, packages, process, symbols, test, unsafe_code};
 
 /// Every check, each run although one before it failed, with the time that it took.
 pub fn run(workspace: &Workspace) -> Result<()> {
@@ -31,6 +31,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     }
     test::test(workspace, &mut stages);
     stages.run("symbols", || symbols::check(workspace));
+    stages.run("hardening", || hardening::check(workspace));
     stages.finish()
 }
 

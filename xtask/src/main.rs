@@ -9,6 +9,7 @@ mod bench;
 mod ci;
 mod demo;
 mod end_to_end;
+mod hardening;
 mod licences;
 mod minimum_rust;
 mod packages;
