@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::limits::check_file_size_limit;
+use super::limits::{check_cpu_limit, check_file_size_limit};
 use super::lock::{self, NoShield, PATIENCE, Patience, Shield};
 use super::person::Person;
 use super::states::StateFiles;
@@ -137,6 +137,7 @@ impl Store for FileStore {
     ) -> Result<(), StoreError> {
         // Before anything is decided: nobody learns whether a code was right from a try that could not be recorded.
         check_file_size_limit(slots::FILE)?;
+        check_cpu_limit()?;
         let mut waiting = Waiting::new(&*self.shield);
         let mut locks = Locks::State;
         loop {

@@ -156,6 +156,11 @@ pub enum StoreError {
         "the limit on file sizes (RLIMIT_FSIZE, `ulimit -f`) is too small to record the login: raise it"
     )]
     FileSizeLimit,
+    /// The caller's limit on processor time would kill the process before it has recorded the login.
+    #[error(
+        "the limit on processor time (RLIMIT_CPU, `ulimit -t`) leaves too little to record the login: raise it"
+    )]
+    CpuLimit,
     /// The clock cannot be used.
     #[error(transparent)]
     Clock(#[from] crate::time::ClockError),
