@@ -14,6 +14,7 @@ use pamsm::PamError;
 
 use crate::arguments::{Arguments, Skip};
 use crate::host::{ConversationFailed, HostLog, PamHost};
+use crate::memory;
 use crate::shield::CallerShield;
 
 /// Asks for a second factor. Whatever is not a success denies; only an explicit exemption is `PAM_IGNORE`.
@@ -36,8 +37,7 @@ pub fn authenticate(host: &dyn PamHost, words: &[String]) -> PamError {
             "the application does not run as root, so that codes cannot be checked for it";
         return unavailable(host, &Fault::Unusable(problem.to_owned()));
     }
-    if !has_memory() {
-        let problem = "there is too little memory (RLIMIT_DATA or RLIMIT_AS, `ulimit -d` and `-v`): raise the limit";
+    if let Some(problem) = memory::shortage() {
         return unavailable(host, &Fault::Unusable(problem.to_owned()));
     }
     let config = match load(&arguments) {
@@ -52,14 +52,6 @@ pub fn authenticate(host: &dyn PamHost, words: &[String]) -> PamError {
         host.fail_delay(config.login.fail_delay.get());
     }
     code
-}
-
-/// Whether there is the memory that a login takes. Asked for fallibly, before anything is evaluated: where an allocation
-/// fails in the middle, Rust aborts the host, and the caller of su sets the limits.
-fn has_memory() -> bool {
-    Vec::<u8>::new()
-        .try_reserve_exact(MEMORY_OF_A_LOGIN)
-        .is_ok()
 }
 
 fn load(arguments: &Arguments) -> Result<Config, ConfigError> {
@@ -176,10 +168,6 @@ fn conversation_failed(host: &dyn PamHost, user: &str) -> PamError {
     HostLog(host).note(&Event::ConversationFailed(origin));
     PamError::CONV_ERR
 }
-
-/// More than a login with a code takes, in bytes, and less than what malloc would give back to the system at once. (A
-/// backup code's digest takes more; its memory is asked for fallibly by itself.)
-const MEMORY_OF_A_LOGIN: usize = 112 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@ mod auth;
 mod guard;
 mod host;
 mod libpam;
+mod memory;
 #[cfg(feature = "planted-faults")]
 mod planted;
 mod shield;
