@@ -3,7 +3,7 @@
  *
  *   pam-driver confdir=DIR service=NAME user=NAME… [rhost=HOST] [tty=NAME] [silent=1]
  *              [calls=auth,setcred,acct] [conversation=KIND] [logins=N] [processes=N]
- *              [clock=FILE clock-step=SECONDS] [closed=1] [room=BYTES] [caller=UID] [unwatched=1] < answers
+ *              [clock=FILE clock-step=SECONDS] [closed=DIGITS] [room=BYTES] [caller=UID] [unwatched=1] < answers
  *
  * Answers are lines; `\xHH` and `\\` are escapes, so an answer may hold any byte. A line `%` ends the answers of one login
  * and begins those of the next (with fewer groups than logins or processes they are used in turn). A last line `*` repeats
@@ -15,7 +15,7 @@
  * With user= several times, the logins or processes are theirs in turn.
  * With logins=N, N logins are made one after the other in this process. With processes=N, N processes make one login each,
  * and every one of them waits at its first question until all of them are there.
- * With closed=1, standard input, output and error are closed while logins are made, as some hosts close them.
+ * With closed=02, the descriptors 0 and 2 are closed while logins are made, as some hosts close them.
  * With unwatched=1, what a module must leave as it was is not looked at: the host makes as few system calls as it can.
  * With room=BYTES, malloc has about that much left while the login is authenticated.
  * With caller=UID, that is the real uid while logins are made, as su has that of whoever called it.
@@ -71,7 +71,8 @@ static size_t user_count;
 static const char *calls = "auth", *conversation = "normal";
 static long logins = 1, processes = 1, clock_step;
 static int flags;
-static bool closed, unwatched;
+static const char *closed;
+static bool unwatched;
 static long room = -1, caller = -1;
 static struct group *groups;
 static size_t group_count;
@@ -382,7 +383,7 @@ static struct host look_at_host(void)
         for (char *c = *e; *c; c++)
             h.environment = h.environment * 31 + (unsigned char)*c;
     if (getcwd(h.cwd, sizeof h.cwd) == NULL)
-        die("getcwd");
+        snprintf(h.cwd, sizeof h.cwd, "%s", strerror(errno)); /* it was removed */
     snprintf(h.locale, sizeof h.locale, "%s", setlocale(LC_ALL, NULL));
     h.uid = (long)geteuid() * 100000 + getuid();
     h.gid = (long)getegid() * 100000 + getgid();
@@ -434,8 +435,8 @@ static void close_standard(void)
     fflush(stdout);
     if (elsewhere < 0 || (stdout = fdopen(elsewhere, "w")) == NULL)
         die("moving the output");
-    for (int fd = 0; fd <= 2; fd++)
-        close(fd);
+    for (const char *digit = closed; *digit != '\0'; digit++)
+        close(*digit - '0');
 }
 
 /* ---- many at once ---- */
@@ -490,7 +491,7 @@ int main(int argc, char **argv)
         if (option(argv[i], "confdir", &confdir) || option(argv[i], "service", &service) ||
             option(argv[i], "rhost", &rhost) || option(argv[i], "tty", &tty) ||
             option(argv[i], "calls", &calls) || option(argv[i], "conversation", &conversation) ||
-            option(argv[i], "clock", &clock_file))
+            option(argv[i], "clock", &clock_file) || option(argv[i], "closed", &closed))
             continue;
         if (option(argv[i], "user", &number)) {
             users = or_die(reallocarray(users, user_count + 1, sizeof *users));
@@ -507,8 +508,6 @@ int main(int argc, char **argv)
             caller = atol(number);
         else if (strcmp(argv[i], "silent=1") == 0)
             flags |= PAM_SILENT;
-        else if (strcmp(argv[i], "closed=1") == 0)
-            closed = true;
         else if (strcmp(argv[i], "unwatched=1") == 0)
             unwatched = true;
         else {

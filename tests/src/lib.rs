@@ -80,6 +80,6 @@ pub use stacks::Stack;
 pub use sudo::Asked;
 pub use terminal::Terminal;
 pub use tree::Tree;
-pub use tries::Tries;
+pub use tries::{Ended, Tries};
 pub use watcher::Watcher;
 pub use world::{World, nightlatch};

@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::process::Command;
 
 use nix::unistd::User;
 
 use crate::authenticator::Phone;
+use crate::command::Run;
 use crate::outcome::Code;
 use crate::sandbox::scratch;
 use crate::ssh::Ssh;
@@ -265,6 +267,19 @@ impl<'w> Person<'w> {
             format!("{} ALL=(ALL:ALL) ALL\n", self.name),
         )
         .expect("/etc is ours");
+    }
+
+    /// Runs a program of the system as this person would, without a terminal and with one line to read, and gives what came
+    /// of it. Traced, because only a tracer that is root lets a program like su become root: `tracing` are the words of
+    /// `strace`.
+    pub fn calls(&self, tracing: &[&str], program: &[&str], line: &str) -> Run {
+        let mut command = Command::new(tracing[0]);
+        command
+            .args(&tracing[1..])
+            .args(["-u", &self.name, "--"])
+            .args(program)
+            .current_dir("/");
+        Run::of(&mut command, &format!("{line}\n"))
     }
 
     /// The person's key for SSH, made and let in at the first call.

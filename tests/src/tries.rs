@@ -27,6 +27,17 @@ pub struct Tries {
     watcher: Option<Watcher>,
 }
 
+/// How an application ended that was hindered.
+#[derive(Debug, Clone)]
+pub enum Ended {
+    /// Of its own accord, with this outcome.
+    Well(Outcome),
+    /// With an error, and these words on its standard error. Nobody got in.
+    Badly(String),
+    /// By this signal. Nobody got in.
+    Killed(i32),
+}
+
 #[derive(Debug, Clone)]
 struct Answers {
     texts: Vec<Vec<u8>>,
@@ -100,7 +111,12 @@ impl Tries {
 
     /// With an application that has closed its standard input, output and error.
     pub fn without_standard_descriptors(self) -> Self {
-        self.with("closed=1".to_owned())
+        self.without_descriptors("012")
+    }
+
+    /// With an application that has closed these descriptors: `"02"` are 0 and 2.
+    pub fn without_descriptors(self, digits: &str) -> Self {
+        self.with(format!("closed={digits}"))
     }
 
     /// With an application that does not look whether the module leaves it as it was, and so makes few system calls of its own.
@@ -175,6 +191,17 @@ impl Tries {
     pub fn run_unless_killed_below(&self, wrapper: &[&str]) -> Option<Outcome> {
         let output = self.output_below(wrapper);
         (output.status.signal() != Some(SIGKILL)).then(|| Self::outcome(&output))
+    }
+
+    /// Does it below another program, which may keep the application from starting or kill it.
+    #[must_use]
+    pub fn end_below(&self, wrapper: &[&str]) -> Ended {
+        let output = self.output_below(wrapper);
+        match output.status.signal() {
+            Some(signal) => Ended::Killed(signal),
+            None if output.status.success() => Ended::Well(Self::outcome(&output)),
+            None => Ended::Badly(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
     }
 
     /// Does it, asserts that the application ended with an error, and gives what it or its watcher wrote to standard error.
