@@ -32,6 +32,23 @@ fn no_limit_on_memory_ends_the_host_half_way() {
 }
 
 #[test]
+fn no_limit_on_memory_ends_the_making_of_a_digest_half_way() {
+    sandboxed(|world| {
+        let alice = ready(world);
+        let bob = world.user("bob").enrolled();
+        let (wrong, right) = (&bob.backup_codes()[0], &alice.backup_codes()[0]);
+        let codes = || (wrong.clone(), right.clone());
+        // A digest takes 19 MiB.
+        let values: Vec<_> = (0..=40_u64 << 20)
+            .step_by(rounds(2 << 20, 1 << 18))
+            .collect();
+        for limit in ["as", "data"] {
+            under_each_with(world, &alice, limit, &values, &codes);
+        }
+    });
+}
+
+#[test]
 fn no_limit_on_anything_else_ends_the_host_half_way() {
     sandboxed(|world| {
         let alice = ready(world);
@@ -283,11 +300,24 @@ fn ready(world: &World) -> Person<'_> {
 
 /// Tries a wrong code and the right one under each of these values of the limit, each time with the same record.
 fn under_each(world: &World, alice: &Person<'_>, limit: &str, values: &[u64]) {
+    let codes = || (alice.phone().wrong_code(), alice.phone().code_at(0));
+    under_each_with(world, alice, limit, values, &codes);
+}
+
+/// The same with other codes: a wrong one and a right one.
+fn under_each_with(
+    world: &World,
+    alice: &Person<'_>,
+    limit: &str,
+    values: &[u64],
+    codes: &dyn Fn() -> (String, String),
+) {
     let mut seen = BTreeMap::<_, usize>::new();
     for value in values {
         let limited = format!("--{limit}={value}:{value}");
-        let wrong = under(world, alice, &limited, &alice.phone().wrong_code());
-        let right = under(world, alice, &limited, &alice.phone().code_at(0));
+        let (wrong, right) = codes();
+        let wrong = under(world, alice, &limited, &wrong);
+        let right = under(world, alice, &limited, &right);
         assert_ne!(wrong.came, Came::In, "{limited}");
         // Or codes could be tried for nothing until one is right.
         if right.came == Came::In {
