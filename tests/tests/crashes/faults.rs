@@ -180,8 +180,8 @@ impl Fault {
 
     /// Whether a text says what failed: the call, with its path, or what cannot do without it.
     fn is_told_in(&self, text: &str) -> bool {
-        let told = text.contains("/var/lib") || text.contains(": /");
-        (told && text.contains(self.words()))
+        let names_a_path = text.contains("\"/") || text.contains(": /");
+        (names_a_path && text.contains(self.words()))
             || text.contains("the name service failed")
             // A lock that cannot be got for signals is as one that others hold.
             || (self.call.locks() && text.contains("has held the lock"))
