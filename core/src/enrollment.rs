@@ -223,11 +223,15 @@ impl BackupCodesTable {
     }
 }
 
-/// In UTC and in whole seconds, as it is written, and no other spelling of it.
-fn moment(text: &toml::value::Datetime) -> Option<Time> {
-    let text = text.to_string();
-    let time = Time::parse_rfc3339(&text).ok()?;
-    (time.to_rfc3339() == text).then_some(time)
+/// In UTC and in whole seconds.
+fn moment(written: &toml::value::Datetime) -> Option<Time> {
+    let written = written.to_string();
+    let utc = match written.strip_suffix("+00:00") {
+        Some(rest) => format!("{rest}Z"),
+        None => written,
+    };
+    let time = Time::parse_rfc3339(&utc).ok()?;
+    (time.to_rfc3339() == utc).then_some(time)
 }
 
 /// Where the mistake is, without the line itself: it may hold a secret.

@@ -96,10 +96,6 @@ fn logins_under_faults(world: &World, right: &Operation, wrong: &Operation) {
             (Code::ServiceErr, Code::ServiceErr) => {
                 log.says(&["event=", fault.words()]);
             }
-            // A host without statx cannot tell which file it is, and takes it for a copy.
-            (Code::AuthErr, Code::AuthErr) if fault.call.name() == "statx" => {
-                log.says(&["event=doubtful", "copied"]);
-            }
             // libpam itself could not go on.
             (Code::SystemErr, Code::SystemErr) if fault.which == Failing::FromThenOn => {}
             different => panic!("{different:?}"),
