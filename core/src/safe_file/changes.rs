@@ -50,43 +50,31 @@ impl Directory {
         name: &str,
         contents: impl FnOnce(FileIdentity) -> Result<C, E>,
     ) -> Result<Option<File>, E> {
-        let temporary = format!("{TEMPORARY}{}", Id::new()?);
-        let mut file = self
-            .create(&temporary)
-            .map_err(|error| SafeFileError::io(&self.path().join(&temporary), "creating", error))?;
+        let (temporary, mut file) = self.create_temporary::<E>()?;
         if let Err(error) = self.fill(&temporary, &mut file, contents) {
             self.discard(&temporary);
             return Err(error);
         }
-        let flags = RenameFlags::RENAME_NOREPLACE;
-        match again(|| fcntl::renameat2(self.file(), temporary.as_str(), self.file(), name, flags))
-        {
-            Ok(()) => {
-                self.sync()?;
-                Ok(Some(file))
-            }
-            Err(error) => {
-                self.discard(&temporary);
-                match error {
-                    // Without the temporary file, somebody tidied up: they went on, and hold the name or a later one.
-                    Errno::EEXIST | Errno::ENOENT => Ok(None),
-                    error => Err(self.not_in_place(name, error).into()),
-                }
-            }
+        if !self.put_in_place(&temporary, name)? {
+            return Ok(None);
         }
+        self.sync()?;
+        Ok(Some(file))
     }
 
-    /// Makes an empty file under a name that nothing has; not durable. Says whether it did.
-    pub fn add_empty(&self, name: &str) -> Result<bool, SafeFileError> {
-        match self.create(name) {
-            Ok(_) => Ok(true),
-            Err(Errno::EEXIST) => Ok(false),
-            Err(error) => Err(SafeFileError::io(
-                &self.path().join(name),
-                "creating",
-                error,
-            )),
+    /// Makes an empty file under a name that nothing has, locked (`flock`) from the moment when it is there; not durable.
+    /// `Ok(None)` means that something has the name.
+    pub fn add_locked<E: From<SafeFileError> + From<RandomError>>(
+        &self,
+        name: &str,
+    ) -> Result<Option<File>, E> {
+        let (temporary, file) = self.create_temporary::<E>()?;
+        if let Err(error) = file.try_lock() {
+            self.discard(&temporary);
+            let error = io::Error::from(error);
+            return Err(SafeFileError::io(&self.path().join(&temporary), "locking", error).into());
         }
+        Ok(self.put_in_place(&temporary, name)?.then_some(file))
     }
 
     /// Takes files away, in this order and not durably: those that a crash brings back must not matter. What is no file
@@ -164,6 +152,32 @@ impl Directory {
         write(file, contents.as_ref()).map_err(|error| failed("writing", error))?;
         flush(file).map_err(|error| failed("flushing", error))?;
         Ok(())
+    }
+
+    fn create_temporary<E: From<SafeFileError> + From<RandomError>>(
+        &self,
+    ) -> Result<(String, File), E> {
+        let name = format!("{TEMPORARY}{}", Id::new()?);
+        let file = self
+            .create(&name)
+            .map_err(|error| SafeFileError::io(&self.path().join(&name), "creating", error))?;
+        Ok((name, file))
+    }
+
+    /// Gives a temporary file its name, if nothing has that; else takes it away.
+    fn put_in_place(&self, temporary: &str, name: &str) -> Result<bool, SafeFileError> {
+        let flags = RenameFlags::RENAME_NOREPLACE;
+        match again(|| fcntl::renameat2(self.file(), temporary, self.file(), name, flags)) {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                self.discard(temporary);
+                match error {
+                    // Without the temporary file, somebody tidied up: they went on, and hold the name or a later one.
+                    Errno::EEXIST | Errno::ENOENT => Ok(false),
+                    error => Err(self.not_in_place(name, error)),
+                }
+            }
+        }
     }
 
     /// Nothing depends on it: whoever comes next replaces or removes what is left.

@@ -30,6 +30,9 @@ impl<'d> Person<'d> {
     ) -> Result<Self, StoreError> {
         let enrollment = read_enrollment(directory, who)?;
         let (state, next) = match states.read(locked)? {
+            Some(found) if enrollment.is_none() && means_nothing(directory)? => {
+                (State::default(), found.next)
+            }
             Some(found) => (found.state, found.next),
             None if enrollment.is_some() => {
                 let lost = State {
@@ -110,10 +113,14 @@ impl<'d> Person<'d> {
         }
         // Both are known before anything is written: half a change helps nobody.
         check_file_size_limit(text.len())?;
+        if self.record.enrollment.is_none() && !self.directory.holds(REMOVED)? {
+            self.directory.mark(ENROLLING)?;
+        }
         self.write_state(state)?;
         self.directory
             .replace(ENROLLMENT, |_| Ok::<_, StoreError>(text.as_bytes()))?;
         self.directory.remove(REMOVED)?;
+        self.directory.remove(ENROLLING)?;
         Ok(())
     }
 
@@ -126,6 +133,12 @@ impl<'d> Person<'d> {
         }
         self.states.clear()
     }
+}
+
+/// Whether a state without an enrollment is what was left by somebody who is not enrolled any more, or not yet: a login that came
+/// late, an enrollment that was cut off. Otherwise the enrollment is missing.
+fn means_nothing(directory: &Directory) -> Result<bool, StoreError> {
+    Ok(directory.holds(REMOVED)? || directory.holds(ENROLLING)?)
 }
 
 fn read_enrollment(
@@ -153,4 +166,7 @@ fn read_enrollment(
 }
 
 const ENROLLMENT: &str = "enrollment.toml";
+/// Somebody was enrolled here, and was removed.
 const REMOVED: &str = "removed";
+/// Somebody who was never enrolled is being enrolled, or that was cut off.
+const ENROLLING: &str = "enrolling";

@@ -7,12 +7,14 @@
 //! - Whoever waited long enough closes `state.N` to its holder by making `state.N+1`, empty. An empty file holds nothing;
 //!   it is there to be locked instead.
 //! - A holder looks, after its write and before anything is answered, whether its file is still the one that counts. If
-//!   the next one was there by then, the write may be in it or not, and is answered with an error. If it was not, the write is
-//!   in whatever comes next, since that is read after the next file was made.
+//!   a higher one was there by then, the write may be in it or not, and is answered with an error. If none was, the write is
+//!   in whatever comes next, since that is read after a higher file was made.
 //! - A new state that cannot be written in place goes to a new file, which appears whole, under the next number, and only if nothing
 //!   has that number. So of several that go on from one file, one does.
-//! - Whatever is taken away, a higher number stays, be it that of an empty file. So a file that comes late has a number that no
-//!   longer counts.
+//! - Whatever is taken away, a higher number stays, be it that of an empty file. A file that comes late can take a number that was
+//!   used before, but never the highest, and so it does not count.
+//!
+//! `tests/model/going_on.py` goes through every interleaving of this for a few processes.
 
 use std::fs::File;
 use std::io;
@@ -88,28 +90,27 @@ impl<'d> StateFiles<'d> {
         Ok(None)
     }
 
-    /// Closes the highest file to whoever holds its lock. What is kept is not touched.
-    pub(super) fn close_highest(&self) -> Result<(), StoreError> {
-        // If it is there, somebody else closed it at the same moment.
-        self.directory.add_empty(&name(self.next_number()?))?;
-        Ok(())
+    /// Closes the highest file to whoever holds its lock, by an empty one that is locked when it appears. What is kept is not
+    /// touched. `None`: somebody else closed it at the same moment.
+    pub(super) fn close_highest(&self) -> Result<Option<OpenState>, StoreError> {
+        let number = self.next_number()?;
+        let file = self.directory.add_locked::<StoreError>(&name(number))?;
+        Ok(file.map(|file| OpenState::new(self.directory, number, OpenFile { file, length: 0 })))
     }
 
     /// Keeps a state in a new file, durably, and takes away the ones before.
     pub(super) fn succeed(&self, state: &State) -> Result<(), StoreError> {
         let number = self.next_number()?;
+        // Before, so that whoever is killed here again and again leaves one behind and not thousands. None of them is in use:
+        // whoever made one held the lock that we hold, or others went on without them.
+        self.directory
+            .tidy(self.temporary.iter().map(String::as_str))?;
         let contents = |identity| slots::new_file(state, identity);
         let Some(file) = self.directory.add(&name(number), contents)? else {
             return Err(self.overtaken(number));
         };
-        let new = OpenState {
-            path: self.directory.path().join(name(number)),
-            number,
-            file: OpenFile {
-                file,
-                length: slots::FILE,
-            },
-        };
+        let length = slots::FILE;
+        let new = OpenState::new(self.directory, number, OpenFile { file, length });
         // If it does not count, it stays nevertheless: somebody may be reading it to go on from it.
         self.check_current(&new)?;
         self.tidy(new.number)
@@ -132,14 +133,15 @@ impl<'d> StateFiles<'d> {
             return Ok(());
         }
         let number = self.next_number()?;
-        self.directory.add_empty(&name(number))?;
+        // If it is there, it is somebody else's, who goes on from what is no longer enrolled.
+        self.directory.add_locked::<StoreError>(&name(number))?;
         self.tidy(number)?;
         Ok(self.directory.sync()?)
     }
 
-    /// Makes sure that a file is the one that counts; see this module's text for why that is asked after every write.
+    /// Makes sure that a file is the one that counts *now*; see this module's text for why that is asked after every write.
     pub(super) fn check_current(&self, file: &OpenState) -> Result<(), StoreError> {
-        if self.is_current(file)? {
+        if Self::list(self.directory)?.has_for_current(file)? {
             Ok(())
         } else {
             Err(self.overtaken(file.number))
@@ -147,12 +149,11 @@ impl<'d> StateFiles<'d> {
     }
 
     /// Whether a file is the one that counts, in a directory that is still the person's.
-    pub(super) fn is_current(&self, file: &OpenState) -> Result<bool, StoreError> {
-        // In this order: the next one goes only together with this one, which goes first.
-        Ok(!self.directory.holds(&name(file.number + 1))?
-            && self
-                .directory
-                .leads_to(&name(file.number), &file.file.file)?
+    pub(super) fn has_for_current(&self, file: &OpenState) -> Result<bool, StoreError> {
+        // No higher number at all. To look for the next one alone would not do: that one may have come and gone, and a file that
+        // comes late can take its number.
+        Ok(self.highest() == Some(file.number)
+            && self.directory.leads_to(&name(file.number), file.file())?
             && self.directory.is_at_its_path()?)
     }
 
@@ -173,11 +174,7 @@ impl<'d> StateFiles<'d> {
         let file = self
             .directory
             .open_file(&name, Guard::Secret, slots::FILE, access)?;
-        Ok(file.map(|file| OpenState {
-            path: self.directory.path().join(&name),
-            number,
-            file,
-        }))
+        Ok(file.map(|file| OpenState::new(self.directory, number, file)))
     }
 
     fn next_number(&self) -> Result<u64, StoreError> {
@@ -211,6 +208,14 @@ pub(super) struct OpenState {
 }
 
 impl OpenState {
+    fn new(directory: &Directory, number: u64, file: OpenFile) -> Self {
+        Self {
+            path: directory.path().join(name(number)),
+            number,
+            file,
+        }
+    }
+
     /// The file, for locking and writing.
     pub(super) fn file(&self) -> &File {
         &self.file.file

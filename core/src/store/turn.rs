@@ -85,8 +85,17 @@ impl<'s> Waiting<'s> {
 /// Since when nothing has happened while we waited.
 struct Queue {
     long_enough: Duration,
-    /// Which file it was, when that was last written, and since when we see this.
-    seen: Option<(u64, SystemTime, Instant)>,
+    seen: Option<Seen>,
+}
+
+/// What we saw when we found a lock held.
+struct Seen {
+    number: u64,
+    written: SystemTime,
+    /// Since when we see the same.
+    since: Instant,
+    /// When we last looked.
+    last: Instant,
 }
 
 impl Queue {
@@ -94,17 +103,29 @@ impl Queue {
     /// then, it goes from hand to hand, and our turn will come.
     fn is_over(&mut self, file: &OpenState) -> Result<bool, StoreError> {
         let (number, written) = (file.number, file.last_written()?);
-        match self.seen {
-            Some((seen, at, since)) if (seen, at) == (number, written) => {
-                Ok(since.elapsed() >= self.long_enough)
+        let now = Instant::now();
+        let since = match &self.seen {
+            // Whoever did not look for long (because they were frozen, too) does not know whether one has held it all the time.
+            Some(seen)
+                if (seen.number, seen.written) == (number, written)
+                    && now - seen.last < LONGEST_BLINK =>
+            {
+                seen.since
             }
-            _ => {
-                self.seen = Some((number, written, Instant::now()));
-                Ok(false)
-            }
-        }
+            _ => now,
+        };
+        self.seen = Some(Seen {
+            number,
+            written,
+            since,
+            last: now,
+        });
+        Ok(now - since >= self.long_enough)
     }
 }
+
+/// Longer than a busy machine keeps a process from looking again.
+const LONGEST_BLINK: Duration = Duration::from_millis(500);
 
 /// A closure of [`Store::transact`](super::Store::transact).
 type Decide<'d> = dyn FnMut(&Record) -> Result<Change, StoreError> + 'd;
@@ -116,16 +137,22 @@ fn attempt(
     queue: &mut Queue,
     decide: &mut Decide<'_>,
 ) -> Result<Attempt<Turn>, StoreError> {
+    let mut closed = None;
     loop {
         let states = StateFiles::list(directory)?;
         if states.highest().is_none() {
             return without_a_state(directory, who, locks, &states, decide);
         }
-        let Some(file) = states.open_highest()? else {
-            return Ok(Attempt::Moved);
+        let file = match closed.take() {
+            Some(file) => file,
+            None => match states.open_highest()? {
+                Some(file) => file,
+                None => return Ok(Attempt::Moved),
+            },
         };
         let attempt = lock::holding(file.file(), &file.path, &mut || {
-            if !states.is_current(&file)? {
+            let states = StateFiles::list(directory)?;
+            if !states.has_for_current(&file)? {
                 return Ok(Attempt::Moved);
             }
             let person = Person::read(directory, who, &states, Some(&file))?;
@@ -137,8 +164,7 @@ fn attempt(
         if !matches!(attempt, Attempt::Busy) || !queue.is_over(&file)? {
             return Ok(attempt);
         }
-        states.close_highest()?;
-        // On at once: whoever else waits looks only after a pause.
+        closed = states.close_highest()?;
     }
 }
 

@@ -1,7 +1,9 @@
 //! Going on without whoever holds a lock and does not move: a frozen process, which here is a thread that waits inside its
 //! decision.
 
-use std::sync::mpsc;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,6 +12,8 @@ use crate::store::Shield;
 
 /// How long the stores of these tests wait before they go on.
 const SOON: Duration = Duration::from_millis(100);
+/// Longer than whoever waits may look away.
+const LONG: Duration = Duration::from_millis(600);
 
 struct Impatient(Duration);
 
@@ -31,14 +35,27 @@ fn impatient(house: &House) -> FileStore {
 /// Runs `meanwhile` while somebody is frozen who holds alice's lock and has decided to make `change`; gives back what came
 /// of that change once they move again.
 fn while_frozen(house: &House, change: Change, meanwhile: impl FnOnce()) -> Result<(), StoreError> {
+    while_frozen_in_run(1, house, change, meanwhile)
+}
+
+/// The same, frozen when it decides for the `run`th time: a change of an enrollment decides again under both locks.
+fn while_frozen_in_run(
+    run: usize,
+    house: &House,
+    change: Change,
+    meanwhile: impl FnOnce(),
+) -> Result<(), StoreError> {
     let (holds, is_held) = mpsc::channel();
     let (moves, may_move) = mpsc::channel::<()>();
     thread::scope(|scope| {
         let frozen = scope.spawn(move || {
-            let store = FileStore::owned_by(&house.path(), me());
-            store.transact(&alice(), &mut |_| {
-                holds.send(()).unwrap();
-                may_move.recv().unwrap();
+            let mut runs = 0;
+            impatient(house).transact(&alice(), &mut |_| {
+                runs += 1;
+                if runs == run {
+                    holds.send(()).unwrap();
+                    may_move.recv().unwrap();
+                }
                 Ok(change.clone())
             })
         });
@@ -49,6 +66,12 @@ fn while_frozen(house: &House, change: Change, meanwhile: impl FnOnce()) -> Resu
         moves.send(()).unwrap();
         frozen.join().unwrap()
     })
+}
+
+fn goes_on(house: &House) {
+    impatient(house)
+        .transact(&alice(), &mut |record| Ok(one_more(record)))
+        .unwrap();
 }
 
 #[test]
@@ -130,37 +153,150 @@ fn an_administrator_goes_on_too() {
 #[test]
 fn a_whole_row_of_holders_that_do_not_move_is_gone_past() {
     let house = House::with_alice();
-    let third = || {
-        impatient(&house)
-            .transact(&alice(), &mut |record| Ok(one_more(record)))
-            .unwrap();
-    };
-    let second = || {
-        let (holds, is_held) = mpsc::channel();
-        let (moves, may_move) = mpsc::channel::<()>();
-        thread::scope(|scope| {
-            let house = &house;
-            let frozen = scope.spawn(move || {
-                impatient(house).transact(&alice(), &mut |_| {
-                    holds.send(()).unwrap();
-                    may_move.recv().unwrap();
-                    Ok(Change::State(state(88)))
-                })
-            });
-            let moves = moves;
-            is_held.recv().unwrap();
-            third();
-            moves.send(()).unwrap();
-            assert!(frozen.join().unwrap().is_err());
-        });
-    };
-    let first = while_frozen(&house, Change::State(state(99)), second);
-    assert!(first.is_err());
+    let mut second = None;
+    let first = while_frozen(&house, Change::State(state(99)), || {
+        second = Some(while_frozen(&house, Change::State(state(88)), || {
+            goes_on(&house);
+        }));
+    });
+    assert!(first.is_err() && second.unwrap().is_err());
     assert_eq!(house.found(), (4, Integrity::Whole));
     // A file that came too late counts for nothing, and goes with the next write.
     house.change(Change::State(state(5))).unwrap();
     assert_eq!(house.found(), (5, Integrity::Whole));
     assert_eq!(fs::read_dir(house.file("")).unwrap().count(), 2);
+}
+
+#[test]
+fn a_file_that_comes_late_under_a_number_that_was_used_before_is_not_told_that_it_counts() {
+    let house = House::with_alice();
+    let mut late = None;
+    let _ = while_frozen(&house, Change::State(state(77)), || {
+        // Has closed state.1 and holds the empty state.2; its file will be state.3, if that is free.
+        late = Some(while_frozen(&house, Change::State(state(99)), || {
+            // Has closed state.2, and goes on to state.4.
+            goes_on(&house);
+            assert_eq!(house.found(), (4, Integrity::Whole));
+            let _ = while_frozen(&house, Change::Nothing, || goes_on(&house));
+            // state.6, and none of those before is left.
+            assert_eq!(house.found(), (5, Integrity::Whole));
+        }));
+    });
+    assert!(
+        matches!(late, Some(Err(StoreError::Overtaken { .. }))),
+        "{late:?}"
+    );
+    assert_eq!(house.found(), (5, Integrity::Whole));
+}
+
+#[test]
+fn a_holder_below_whatever_higher_number_is_not_told_that_it_counts() {
+    let house = House::with_alice();
+    let late = while_frozen(&house, Change::State(state(99)), || {
+        fs::write(house.file("state.8"), "").unwrap();
+        fs::set_permissions(house.file("state.8"), Permissions::from_mode(0o600)).unwrap();
+    });
+    assert!(matches!(late, Err(StoreError::Overtaken { .. })));
+}
+
+#[test]
+fn a_file_that_comes_late_means_nothing_after_a_removal() {
+    let house = House::with_alice();
+    let _ = while_frozen(&house, Change::State(state(77)), || {
+        let _ = while_frozen(&house, Change::State(state(99)), || {
+            impatient(&house)
+                .transact(&alice(), &mut |_| Ok(Change::Remove))
+                .unwrap();
+        });
+    });
+    assert!(!house.has_no_state(), "it came");
+    assert!(house.look().is_empty());
+}
+
+#[test]
+fn a_removal_that_was_gone_past_leaves_nothing_that_means_anything() {
+    let house = House::with_alice();
+    while_frozen_in_run(2, &house, Change::Remove, || goes_on(&house)).unwrap();
+    assert!(house.look().is_empty() && house.is_removed());
+    house
+        .change(Change::Enrollment(enrollment("alice"), state(1)))
+        .unwrap();
+    assert_eq!(house.found(), (1, Integrity::Whole));
+}
+
+#[test]
+fn a_first_enrollment_that_fails_leaves_nothing_that_means_anything() {
+    let house = House::new();
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(house.file(""))
+        .unwrap();
+    // In the way of the file that the enrollment is written to.
+    fs::create_dir(house.file("enrollment.toml.new")).unwrap();
+    let enroll = || house.change(Change::Enrollment(enrollment("alice"), state(3)));
+    assert!(enroll().is_err());
+    assert!(!house.has_no_state(), "half of it is there");
+    assert!(house.look().is_empty());
+    fs::remove_dir(house.file("enrollment.toml.new")).unwrap();
+    enroll().unwrap();
+    assert_eq!(house.found(), (3, Integrity::Whole));
+    assert_eq!(fs::read_dir(house.file("")).unwrap().count(), 2);
+    // From now on a state without its enrollment is half of something.
+    fs::remove_file(house.file("enrollment.toml")).unwrap();
+    assert!(!house.look().is_empty());
+}
+
+/// A shield that is frozen before its second attempt.
+struct FrozenBetween {
+    attempts: AtomicUsize,
+    is_frozen: mpsc::SyncSender<()>,
+    moves: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Shield for FrozenBetween {
+    fn shelter(&self, work: &mut dyn FnMut()) -> std::io::Result<()> {
+        if self.attempts.fetch_add(1, Ordering::Relaxed) == 1 {
+            self.is_frozen.send(()).unwrap();
+            self.moves.lock().unwrap().recv().unwrap();
+        }
+        work();
+        Ok(())
+    }
+
+    fn goes_on_after(&self) -> Duration {
+        SOON
+    }
+}
+
+#[test]
+fn whoever_was_frozen_while_waiting_does_not_go_on_without_a_holder_that_moves() {
+    let house = House::with_alice();
+    let (is_frozen, frozen) = mpsc::sync_channel(1);
+    let (moves, may_move) = mpsc::channel();
+    let shield = FrozenBetween {
+        attempts: AtomicUsize::new(0),
+        is_frozen,
+        moves: Mutex::new(may_move),
+    };
+    let waiting = FileStore::owned_by(&house.path(), me()).with_shield(Box::new(shield));
+    thread::scope(|scope| {
+        // It saw the lock held once, and nothing was written since.
+        while_frozen(&house, Change::Nothing, || {
+            scope.spawn(|| waiting.transact(&alice(), &mut |_| Ok(Change::Nothing)));
+            frozen.recv().unwrap();
+        })
+        .unwrap();
+        thread::sleep(LONG);
+        // Somebody else holds it now, and not for long.
+        let store = FileStore::owned_by(&house.path(), me());
+        let held = store.transact(&alice(), &mut |record| {
+            moves.send(()).unwrap();
+            thread::sleep(SOON / 4);
+            Ok(one_more(record))
+        });
+        held.unwrap();
+    });
+    assert_eq!(house.found(), (4, Integrity::Whole));
 }
 
 #[test]
