@@ -415,8 +415,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_the_parser_panic(text in "\\PC{0,200}") {
-            let _ = Enrollment::parse(&text);
+        fn a_changed_file_is_refused_or_comes_back(at in any::<prop::sample::Index>(), put in "\\PC{0,3}") {
+            let mut text: Vec<char> = enrollment().to_toml().chars().collect();
+            let at = at.index(text.len());
+            text.splice(at..=at, put.chars());
+            let text: String = text.into_iter().collect();
+            crate::fuzzing::enrollment(text.as_bytes());
         }
     }
 

@@ -28,5 +28,7 @@ pub mod time;
 pub mod token;
 pub mod transaction;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+#[cfg(any(test, feature = "fuzzing"))]
 mod testing;

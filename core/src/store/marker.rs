@@ -22,15 +22,7 @@ pub(super) fn check(directory: &Directory) -> Result<(), StoreError> {
     };
     let text =
         std::str::from_utf8(&bytes).map_err(|_| malformed("not text in UTF-8".to_owned()))?;
-    let marker: Marker =
-        toml::from_str(text).map_err(|error| malformed(error.message().to_owned()))?;
-    if marker.version != VERSION {
-        return Err(malformed(format!(
-            "version {} is not known; this program reads version {VERSION}",
-            marker.version
-        )));
-    }
-    Id::parse(&marker.id).map_err(|error| malformed(error.to_string()))?;
+    Marker::parse(text).map_err(malformed)?;
     Ok(())
 }
 
@@ -39,19 +31,41 @@ pub(super) fn write(directory: &Directory) -> Result<(), StoreError> {
     if directory.holds(NAME)? {
         return check(directory);
     }
-    let id = Id::new()?;
-    directory.replace(NAME, |_| {
-        Ok(format!(
+    let marker = Marker { id: Id::new()? };
+    directory.replace(NAME, |_| Ok(marker.to_toml()))
+}
+
+/// What the file says.
+struct Marker {
+    id: Id,
+}
+
+impl Marker {
+    fn parse(text: &str) -> Result<Self, String> {
+        let file: File = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        if file.version != VERSION {
+            return Err(format!(
+                "version {} is not known; this program reads version {VERSION}",
+                file.version
+            ));
+        }
+        let id = Id::parse(&file.id).map_err(|error| error.to_string())?;
+        Ok(Self { id })
+    }
+
+    fn to_toml(&self) -> String {
+        format!(
             "# Says that this is a Nightlatch store. Where it is missing, nobody gets in.\n\
              version = {VERSION}\n\
-             id = \"{id}\"\n"
-        ))
-    })
+             id = \"{}\"\n",
+            self.id
+        )
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Marker {
+struct File {
     version: u64,
     id: String,
 }
@@ -59,6 +73,26 @@ struct Marker {
 const NAME: &str = "store.toml";
 const VERSION: u64 = 1;
 const LONGEST: usize = 4096;
+
+/// What must hold of the file, whatever is in it.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod property {
+    use super::Marker;
+
+    /// Whatever is taken is of our version, and says the same when it is written again.
+    pub(crate) fn comes_back(text: &str) {
+        let Ok(marker) = Marker::parse(text) else {
+            return;
+        };
+        let table: toml::Table = toml::from_str(text).unwrap_or_default();
+        assert!(
+            table.len() == 2 && table["version"].as_integer() == Some(1),
+            "{text}"
+        );
+        let again = Marker::parse(&marker.to_toml());
+        assert!(again.is_ok_and(|again| again.id == marker.id), "{text}");
+    }
+}
 
 #[cfg(test)]
 mod tests {

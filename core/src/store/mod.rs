@@ -19,6 +19,8 @@ use std::path::PathBuf;
 pub use files::FileStore;
 pub use lock::{GOES_ON_AFTER, NoShield, Shield};
 pub use memory::MemoryStore;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use {marker::property as marker_property, slots::property as slots_property};
 
 use crate::account::UserName;
 use crate::enrollment::Enrollment;

@@ -216,6 +216,9 @@ const VERSION: u32 = 1;
 const SUM_AT: usize = 40;
 const HEADER: usize = 44;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod property;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,8 @@
-//! What the tests of several files need.
+//! What the tests of several files need, and the properties in [`fuzzing`](crate::fuzzing).
 
+#[cfg(test)]
 mod home;
+#[cfg(test)]
 pub(crate) mod own_process;
 pub(crate) mod token;
 
@@ -9,6 +11,7 @@ use crate::check::Rules;
 use crate::throttle::Throttle;
 use crate::time::Time;
 
+#[cfg(test)]
 pub(crate) use home::home;
 
 /// 2026-11-24T02:30:00Z, the beginning of a step of 30 seconds.

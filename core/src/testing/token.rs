@@ -1,5 +1,7 @@
 //! A token for tests: everything in it follows from its number.
 
+#![allow(clippy::unwrap_used, reason = "for tests and fuzzing alone")]
+
 use crate::id::Id;
 use crate::token::{Algorithm, Digits, Kind, Label, Period, Secret, Token};
 

@@ -1,0 +1,4 @@
+//! `enrollment.toml`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| nightlatch_core::fuzzing::enrollment(bytes));
