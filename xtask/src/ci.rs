@@ -2,26 +2,31 @@
 
 use anyhow::Result;
 
-use crate::packages::{BUILD, END_TO_END, INSPECT};
+use crate::packages::{BUILD, END_TO_END, FUZZ, INSPECT};
 use crate::stages::Stages;
 use crate::workspace::Workspace;
-use crate::{hardening, licences, minimum_rust, packages, process, symbols, test, unsafe_code};
+use crate::{
+    fuzz, hardening, licences, minimum_rust, packages, process, symbols, test, unsafe_code,
+};
 
 /// Every check, each run although one before it failed, with the time that it took.
 pub fn run(workspace: &Workspace) -> Result<()> {
     let mut stages = Stages::default();
     let ready = stages.run("packages", || {
-        packages::install(&[BUILD, INSPECT, END_TO_END])
+        packages::install(&[BUILD, INSPECT, FUZZ, END_TO_END])
     }) && stages.run("dependencies", || {
         // Everything after this works offline, and a Cargo.lock that lags behind is found here.
-        process::run(&mut workspace.cargo(&["fetch", "--locked"]))
+        process::run(&mut workspace.cargo(&["fetch", "--locked"]))?;
+        process::run(
+            workspace
+                .cargo(&["fetch", "--locked", "--manifest-path"])
+                .arg(fuzz::manifest(workspace)),
+        )
     });
     if !ready {
         return stages.finish();
     }
-    stages.run("format", || {
-        process::run(&mut workspace.cargo(&["fmt", "--all", "--check"]))
-    });
+    stages.run("format", || format(workspace));
     stages.run("clippy", || clippy(workspace));
     stages.run("no unsafe code", unsafe_code::check);
     stages.run("minimum Rust", minimum_rust::check);
@@ -30,24 +35,31 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         stages.run("licences and bans", || licences::check(workspace));
     }
     test::test(workspace, &mut stages);
+    fuzz::fuzz(workspace, &fuzz::Choice::BRIEFLY, &mut stages);
     stages.run("symbols", || symbols::check(workspace));
     stages.run("hardening", || hardening::check(workspace));
     stages.finish()
 }
 
+fn format(workspace: &Workspace) -> Result<()> {
+    process::run(&mut workspace.cargo(&["fmt", "--all", "--check"]))?;
+    process::run(
+        workspace
+            .cargo(&["fmt", "--check", "--manifest-path"])
+            .arg(fuzz::manifest(workspace)),
+    )
+}
+
 fn clippy(workspace: &Workspace) -> Result<()> {
-    // The second run reads the code that only the module with planted faults has.
+    // The second run reads the code that only the module with planted faults has, the last one the fuzz targets and what
+    // the rules have for them.
     for what in [
         ["--workspace", "--all-targets"],
         ["--package=pam_nightlatch", "--all-features"],
     ] {
-        process::run(workspace.cargo(&["clippy"]).args(what).args([
-            "--",
-            "--deny=warnings",
-            "--deny=clippy::incompatible_msrv",
-        ]))?;
+        process::run(workspace.cargo(&["clippy"]).args(what).args(CLIPPY))?;
     }
-    Ok(())
+    process::run(fuzz::cargo_fuzz(workspace, "clippy")?.args(CLIPPY))
 }
 
 fn documentation(workspace: &Workspace) -> Result<()> {
@@ -64,3 +76,5 @@ fn documentation(workspace: &Workspace) -> Result<()> {
             .env("RUSTDOCFLAGS", rules),
     )
 }
+
+const CLIPPY: &[&str] = &["--", "--deny=warnings", "--deny=clippy::incompatible_msrv"];

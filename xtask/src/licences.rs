@@ -5,8 +5,8 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::process;
 use crate::workspace::{Workspace, cargo};
+use crate::{fuzz, process};
 
 /// Builds cargo-deny into the target folder, once a version.
 ///
@@ -24,14 +24,28 @@ pub fn install_tool(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// Checks the whole dependency tree against deny.toml.
+/// Checks the whole dependency trees of the workspace and of the fuzz targets against deny.toml.
 pub fn check(workspace: &Workspace) -> Result<()> {
-    process::run(
-        Command::new(tool(workspace))
-            .current_dir(&workspace.root)
-            .args(["--offline", "--workspace", "check"])
-            .args(["licenses", "bans", "sources"]),
-    )
+    let trees = [
+        (workspace.root.join("Cargo.toml"), &[][..]),
+        // What deny.toml allows for the whole, this smaller tree need not use.
+        (
+            fuzz::manifest(workspace),
+            &["--allow=license-not-encountered"][..],
+        ),
+    ];
+    for (manifest, leniency) in trees {
+        process::run(
+            Command::new(tool(workspace))
+                .current_dir(&workspace.root)
+                .args(["--offline", "--workspace", "--manifest-path"])
+                .arg(manifest)
+                .args(["check", "--config", "deny.toml"])
+                .args(leniency)
+                .args(["licenses", "bans", "sources"]),
+        )?;
+    }
+    Ok(())
 }
 
 fn tool(workspace: &Workspace) -> PathBuf {

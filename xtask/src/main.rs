@@ -9,6 +9,7 @@ mod bench;
 mod ci;
 mod demo;
 mod end_to_end;
+mod fuzz;
 mod hardening;
 mod licences;
 mod minimum_rust;
@@ -54,6 +55,7 @@ enum Command {
     Test { filters: Vec<String> },
     Soak { filters: Vec<String> },
     Ci,
+    Fuzz { choice: fuzz::Choice },
     Bench { arguments: Vec<String> },
 }
 
@@ -75,6 +77,7 @@ impl Command {
                 Ok(Self::Soak { filters: rest })
             }
             "ci" if rest.is_empty() => Ok(Self::Ci),
+            "fuzz" => fuzz::Choice::parse(&rest).map(|choice| Self::Fuzz { choice }),
             "bench" => Ok(Self::Bench { arguments: rest }),
             "demo" | "test" | "soak" | "ci" => Err(format!("`{name}` does not take {rest:?}.")),
             _ => Err(format!("There is no command `{name}`.")),
@@ -93,6 +96,7 @@ impl Command {
             Self::Test { filters } => test::run(&workspace, &filters),
             Self::Soak { filters } => soak::run(&workspace, &filters),
             Self::Ci => ci::run(&workspace),
+            Self::Fuzz { choice } => fuzz::run(&workspace, &choice),
             Self::Bench { arguments } => bench::run(&workspace, &arguments),
         }
     }
@@ -106,7 +110,9 @@ Usage: cargo xtask COMMAND
   test [FILTER…]         unit tests, then the end-to-end tests as root in private namespaces.
                          FILTER: only the tests, and the files of tests, with one of these in their names
   soak [FILTER…]         the end-to-end tests in their long form: kills at every system call, more rounds of everything random
-  ci                     everything that must pass before a push: format, clippy, licences, test, minimum Rust, documentation
+  ci                     everything that must pass before a push: format, clippy, licences, test, a short fuzz, minimum Rust, documentation
+  fuzz [TARGET…] [--seconds N]
+                         run the fuzz targets, 60 seconds each where N is not given
   bench [--pairs N]      what a login costs, side by side with pam_google_authenticator
 
 All install the Debian packages they need and become root through sudo where they must.";
@@ -157,6 +163,7 @@ mod tests {
             "demo --interactiv",
             "ci now",
             "test --nocapture",
+            "fuzz --second 5",
         ] {
             assert!(parse(line).is_err(), "{line:?}");
         }

@@ -23,6 +23,9 @@ pub const BUILD: &[Package] = &[
 /// What inspecting the built module needs.
 pub const INSPECT: &[Package] = &[package("binutils", "nm and readelf")];
 
+/// What the fuzz targets need.
+pub const FUZZ: &[Package] = &[package("g++", "compiles libFuzzer")];
+
 /// What the end-to-end tests and the demo run. The names are the same in Debian 12 and 13.
 pub const END_TO_END: &[Package] = &[
     package("btrfs-progs", "makes a small disk of another kind"),
@@ -130,7 +133,7 @@ mod tests {
 
     #[test]
     fn every_package_is_listed_once() {
-        let mut names: Vec<_> = [BUILD, INSPECT, END_TO_END, PEERS]
+        let mut names: Vec<_> = [BUILD, INSPECT, FUZZ, END_TO_END, PEERS]
             .into_iter()
             .flatten()
             .map(|package| package.name)
