@@ -264,6 +264,7 @@ impl State {
     /// state holds what belongs to the one that is about to come.
     pub fn keep_others(&mut self, before: &Self, enrollment: &Enrollment) {
         let set = enrollment.backup_codes.as_ref().map(|set| set.id);
+        let (own_tokens, own_sets) = (self.tokens.len(), self.spent.len());
         let is_other =
             |known: &&TokenState| enrollment.tokens.iter().all(|token| token.id != known.id);
         self.tokens
@@ -275,6 +276,10 @@ impl State {
                 .filter(|spent| set != Some(spent.set))
                 .copied(),
         );
+        // Beside a state that came back from a backup there may be more of them than can be read again. What is about to
+        // come was added last.
+        keep_last(&mut self.tokens, own_tokens, Self::MOST_TOKENS);
+        keep_last(&mut self.spent, own_sets, Self::MOST_SETS);
         let waiting = before.waiting.filter(|waiting| set != Some(*waiting));
         self.waiting = self.waiting.or(waiting);
     }
@@ -436,6 +441,12 @@ pub struct BadState {
 
 fn number<N: FromStr>(word: &str) -> Option<N> {
     word.parse().ok()
+}
+
+/// Takes entries out of a list of more than `most`: the first ones after `kept`.
+fn keep_last<T>(list: &mut Vec<T>, kept: usize, most: usize) {
+    let excess = list.len().saturating_sub(most);
+    list.drain(kept..kept + excess);
 }
 
 /// Adds a fact to its list, unless the list is full or says something of the same thing.

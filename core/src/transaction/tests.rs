@@ -514,3 +514,18 @@ fn whoever_gets_a_name_that_somebody_had_before_gets_none_of_their_places() {
 fn cheap_set() -> (BackupCodes, Vec<crate::backup_codes::BackupCode>) {
     BackupCodes::make(Count::DEFAULT, CHEAP).unwrap()
 }
+
+#[test]
+fn a_fresh_state_can_be_read_though_the_one_before_knew_of_two_other_enrollments() {
+    let mut record = enrolled();
+    apply(
+        &mut record,
+        enroll(vec![token(3, "new")], Existing::Replace),
+    );
+    // As after a backup of the state was restored beside an enrollment that is newer than it.
+    record.enrollment = Some(enrollment(vec![token(4, "newest")]));
+    // The state is parsed there as the store would.
+    assert_eq!(unlock(&mut record, Mend::FreshState), Ok(Unlocked::Done));
+    assert!(record.state.token(token(4, "newest").id).is_some());
+    assert!(record.state.spent_of(set_of(&record).unwrap()).is_some());
+}
