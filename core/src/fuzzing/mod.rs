@@ -14,17 +14,19 @@
 mod input;
 mod log_line;
 mod texts;
+mod transactions;
 mod values;
 
 pub use crate::store::slots_property::state_slots;
 pub use log_line::log_line;
 pub use texts::{configuration, enrollment, state_text, store_marker};
+pub use transactions::transactions;
 pub use values::{answer, place, uri, user_name};
 
 /// A property, under the name of its fuzz target.
 pub type Property = (&'static str, fn(&[u8]));
 
-/// Every property of this crate that needs bytes and nothing else.
+/// Every property that needs bytes and nothing else, which [`transactions()`] does.
 pub const PROPERTIES: &[Property] = &[
     ("answer", answer),
     ("configuration", configuration),

@@ -3,27 +3,54 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::PROPERTIES;
+use proptest::prelude::*;
+
+use super::{PROPERTIES, transactions};
+use crate::testing::home_in_memory;
 
 #[test]
 fn every_property_holds_for_every_kept_input() {
     for (name, property) in PROPERTIES {
-        let inputs = kept_inputs(name);
-        assert!(!inputs.is_empty(), "fuzz/corpus/{name} holds no inputs");
-        for input in inputs {
-            println!("{}", input.display());
-            property(&fs::read(input).unwrap());
+        for input in kept_inputs(name) {
+            property(&input);
         }
     }
 }
 
-/// The files in `fuzz/corpus/NAME` and, if anything was ever found, in `fuzz/regressions/NAME`.
-fn kept_inputs(name: &str) -> Vec<PathBuf> {
+#[test]
+fn transactions_keep_what_was_answered_for_every_kept_input() {
+    let home = home_in_memory();
+    for input in kept_inputs("transactions") {
+        transactions(&input, home.path());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn transactions_keep_what_was_answered_whatever_comes_between(
+        steps in prop::collection::vec(any::<[u8; 4]>(), 0..32)
+    ) {
+        let enrolled = [[6, 1, 0, 0]];
+        transactions([&enrolled, &steps[..]].concat().as_flattened(), home_in_memory().path());
+    }
+}
+
+/// What is in `fuzz/corpus/NAME` and, if anything was ever found, in `fuzz/regressions/NAME`. Each is named, so that it is
+/// known which one broke.
+fn kept_inputs(name: &str) -> impl Iterator<Item = Vec<u8>> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
-    ["corpus", "regressions"]
+    let mut inputs: Vec<PathBuf> = ["corpus", "regressions"]
         .iter()
         .filter_map(|kept| fs::read_dir(fuzz.join(kept).join(name)).ok())
         .flatten()
         .map(|entry| entry.unwrap().path())
-        .collect()
+        .collect();
+    inputs.sort();
+    assert!(!inputs.is_empty(), "fuzz/corpus/{name} holds no inputs");
+    inputs.into_iter().map(|input| {
+        println!("{}", input.display());
+        fs::read(input).unwrap()
+    })
 }

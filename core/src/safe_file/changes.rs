@@ -10,6 +10,7 @@ use nix::sys::stat::{self, FchmodatFlags, Mode, SFlag};
 use nix::unistd::{self, UnlinkatFlags};
 
 use super::directory::{ALWAYS, Directory, FileIdentity, above_standard};
+use super::planted::change;
 use super::{SafeFileError, again};
 use crate::id::Id;
 use crate::random::RandomError;
@@ -31,7 +32,7 @@ impl Directory {
         let temporary = format!("{name}.new");
         let mut file = self.create_anew(&temporary)?;
         let written = self.fill(&temporary, &mut file, contents).and_then(|()| {
-            again(|| fcntl::renameat(self.file(), temporary.as_str(), self.file(), name))
+            change(|| fcntl::renameat(self.file(), temporary.as_str(), self.file(), name))
                 .map_err(|error| self.not_in_place(name, error).into())
         });
         if written.is_err() {
@@ -81,7 +82,7 @@ impl Directory {
     /// any more is passed over.
     pub fn tidy<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Result<(), SafeFileError> {
         for name in names {
-            match again(|| unistd::unlinkat(self.file(), name, UnlinkatFlags::NoRemoveDir)) {
+            match change(|| unistd::unlinkat(self.file(), name, UnlinkatFlags::NoRemoveDir)) {
                 Ok(()) | Err(Errno::ENOENT) => {}
                 Err(error) => return Err(self.not_removed(name, error)),
             }
@@ -108,7 +109,7 @@ impl Directory {
 
     /// Takes a file away, durably. Says whether there was one.
     pub fn remove(&self, name: &str) -> Result<bool, SafeFileError> {
-        match again(|| unistd::unlinkat(self.file(), name, UnlinkatFlags::NoRemoveDir)) {
+        match change(|| unistd::unlinkat(self.file(), name, UnlinkatFlags::NoRemoveDir)) {
             Ok(()) => self.sync().map(|()| true),
             Err(Errno::ENOENT) => Ok(false),
             Err(error) => Err(self.not_removed(name, error)),
@@ -119,7 +120,7 @@ impl Directory {
     pub fn make_directory(&self, name: impl AsRef<OsStr>) -> Result<(), SafeFileError> {
         let name = name.as_ref();
         let path = || self.path().join(name);
-        match again(|| stat::mkdirat(self.file(), name, Mode::S_IRWXU)) {
+        match change(|| stat::mkdirat(self.file(), name, Mode::S_IRWXU)) {
             // The umask may have taken bits away. Nobody else can have exchanged it: only the owner writes here.
             Ok(()) => stat::fchmodat(
                 self.file(),
@@ -167,7 +168,7 @@ impl Directory {
     /// Gives a temporary file its name, if nothing has that; else takes it away.
     fn put_in_place(&self, temporary: &str, name: &str) -> Result<bool, SafeFileError> {
         let flags = RenameFlags::RENAME_NOREPLACE;
-        match again(|| fcntl::renameat2(self.file(), temporary, self.file(), name, flags)) {
+        match change(|| fcntl::renameat2(self.file(), temporary, self.file(), name, flags)) {
             Ok(()) => Ok(true),
             Err(error) => {
                 self.discard(temporary);
@@ -182,7 +183,7 @@ impl Directory {
 
     /// Nothing depends on it: whoever comes next replaces or removes what is left.
     fn discard(&self, temporary: &str) {
-        let _ = unistd::unlinkat(self.file(), temporary, UnlinkatFlags::NoRemoveDir);
+        let _ = change(|| unistd::unlinkat(self.file(), temporary, UnlinkatFlags::NoRemoveDir));
     }
 
     fn not_in_place(&self, name: &str, error: Errno) -> SafeFileError {
@@ -206,7 +207,7 @@ impl Directory {
         let failed = |error| SafeFileError::io(&self.path().join(name), "creating", error);
         match self.create(name) {
             Err(Errno::EEXIST) => {
-                again(|| unistd::unlinkat(self.file(), name, UnlinkatFlags::NoRemoveDir))
+                change(|| unistd::unlinkat(self.file(), name, UnlinkatFlags::NoRemoveDir))
                     .map_err(|error| self.refused(name, SFlag::S_IFREG, error))?;
                 self.create(name).map_err(failed)
             }
@@ -217,7 +218,7 @@ impl Directory {
     fn create(&self, name: &str) -> Result<File, Errno> {
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | ALWAYS;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        let file = again(|| fcntl::openat(self.file(), name, flags, mode))?;
+        let file = change(|| fcntl::openat(self.file(), name, flags, mode))?;
         let file = above_standard(file)
             .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
         // The umask may have taken bits away.
@@ -229,7 +230,7 @@ impl Directory {
 /// `write_all` of the standard library, which begins again for ever when it is interrupted.
 fn write(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        match again(|| file.write(bytes))? {
+        match change(|| file.write(bytes))? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
             count => bytes = &bytes[count..],
         }

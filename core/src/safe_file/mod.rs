@@ -8,6 +8,7 @@
 mod again;
 mod changes;
 mod directory;
+pub(crate) mod planted;
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -67,7 +68,7 @@ impl Owner {
 
     /// Somebody else, for tests that run as anybody and in a temporary directory: parents may belong to root too, and
     /// may be writable by all if they are sticky, as `/tmp` is (what we own there, nobody else can exchange).
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) const fn for_tests(uid: u32) -> Self {
         Self {
             uid,

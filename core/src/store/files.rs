@@ -42,7 +42,7 @@ impl FileStore {
     }
 
     /// A store that belongs to `uid` instead of root, for tests that run as anybody.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     fn owned_by(directory: &Path, uid: u32) -> Self {
         Self {
             owner: Owner::for_tests(uid),
@@ -51,8 +51,8 @@ impl FileStore {
     }
 
     /// [`create`](Self::create) for [`owned_by`](Self::owned_by).
-    #[cfg(test)]
-    fn create_owned_by(directory: &Path, uid: u32) -> Result<Self, StoreError> {
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn create_owned_by(directory: &Path, uid: u32) -> Result<Self, StoreError> {
         let store = Self::owned_by(directory, uid);
         store.make()?;
         Ok(store)

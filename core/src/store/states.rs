@@ -25,6 +25,7 @@ use std::time::SystemTime;
 use super::StoreError;
 use super::slots::{self, Found, Next};
 use crate::id::Id;
+use crate::safe_file::planted::change;
 use crate::safe_file::{Access, Directory, Guard, OpenFile, TEMPORARY, again};
 use crate::state::{Integrity, State};
 
@@ -292,7 +293,7 @@ fn read_from_start(file: &File, bytes: &mut [u8]) -> io::Result<usize> {
 }
 
 fn write_once(file: &File, slot: &slots::Slot, at: u64) -> io::Result<()> {
-    match again(|| file.write_at(slot, at))? {
+    match change(|| file.write_at(slot, at))? {
         slots::SLOT => Ok(()),
         _ => Err(io::ErrorKind::StorageFull.into()),
     }

@@ -12,7 +12,7 @@ use crate::throttle::Throttle;
 use crate::time::Time;
 
 #[cfg(test)]
-pub(crate) use home::home;
+pub(crate) use home::{home, home_in_memory};
 
 /// 2026-11-24T02:30:00Z, the beginning of a step of 30 seconds.
 pub(crate) const NOW: Time = Time::from_unix(1_795_487_400);

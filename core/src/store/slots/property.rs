@@ -10,11 +10,11 @@ use super::{FILE, HEADER, Next, SLOT, SUM_AT, checksum, encode, new_file, read};
 use crate::safe_file::FileIdentity;
 use crate::state::{Integrity, State};
 
-/// What is read from a file stands in one of its slots; the next state comes back; and of its write, torn anywhere, the
-/// old state is left or the new.
+/// What is read from a file stands in one of its slots; a changed bit is noticed; the next state comes back; and of its
+/// write, torn anywhere, the old state is left or the new.
 ///
 /// The bytes: one whose bits say which slots get the sum that fits them and whether the file is cut short; two that say
-/// where it is cut or the write torn; two for the length of the first slot's bytes; then those of the first and of the
+/// where it is cut, a bit is changed and the write is torn; two for the length of the first slot's bytes; then those of the first and of the
 /// second slot, without the zeros at their ends.
 pub fn state_slots(bytes: &[u8]) {
     let Some((&[flags, cut_low, cut_high, split_low, split_high], slots)) =
@@ -40,6 +40,13 @@ pub fn state_slots(bytes: &[u8]) {
         assert_eq!((&found.state, found.next), (&lost(), None));
     } else {
         assert!(stands_in(0) || stands_in(SLOT), "{text}");
+    }
+
+    if !file.is_empty() {
+        let mut flipped = file.clone();
+        flipped[cut / 8 % file.len()] ^= 1 << (cut % 8);
+        let flipped = read(&flipped, IDENTITY);
+        assert!(flipped == found || flipped.state.integrity != Integrity::Whole);
     }
 
     let later = changed(&found.state);
