@@ -162,10 +162,10 @@ fn run_each(workspace: &Workspace, programs: &[Program], seconds: u32) -> Result
 /// Runs a program. Says whether it found nothing, and if it did, how to see it again.
 fn holds(workspace: &Workspace, program: &Program, seconds: u32) -> Result<bool> {
     let Program { target, path } = program;
-    println!("\n     Fuzzing {target}");
+    println!("Fuzzing {target} for {seconds} s");
     let found = folder(workspace).join("artifacts").join(target);
-    let own_corpus = folder(workspace).join("corpus").join(target);
-    for folder in [&found, &own_corpus] {
+    let grown = folder(workspace).join("corpus").join(target);
+    for folder in [&found, &grown] {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     let kept = ["corpus", "regressions"]
@@ -173,29 +173,41 @@ fn holds(workspace: &Workspace, program: &Program, seconds: u32) -> Result<bool>
         .into_iter()
         .filter(|kept| kept.exists());
     let before = files(&found)?;
-    let outcome = process::run(
-        Command::new(path)
-            .arg(format!("-max_total_time={seconds}"))
-            .arg(format!("-artifact_prefix={}/", found.display()))
-            .args(["-timeout=10", "-verbosity=0", "-print_final_stats=1"])
-            // What is new goes into the first folder, where the next run finds it.
-            .arg(own_corpus)
-            .args(kept),
-    );
-    let Err(error) = outcome else {
+    let output = Command::new(path)
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-artifact_prefix={}/", found.display()))
+        .args(["-timeout=10", "-print_final_stats=1"])
+        // What is new goes into the first folder, where the next run finds it.
+        .arg(grown)
+        .args(kept)
+        .output()
+        .with_context(|| format!("cannot run {}", path.display()))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        println!("  {} inputs, and what must hold did", executed(&said)?);
         return Ok(true);
-    };
-    println!("{error:#}");
+    }
+    let end = said.lines().rev().take(SHOWN).collect::<Vec<_>>();
+    for line in end.iter().rev() {
+        println!("  {line}");
+    }
+    println!("{target} ended with {}", output.status);
     for input in files(&found)?.difference(&before) {
-        println!(
-            "\nTo see it again:      {} {input}\nTo make it smaller:   {} -minimize_crash=1 -max_total_time=60 {input}\n\
-             Once it is mended, it belongs into fuzz/regressions/{target}/.",
-            path.display(),
-            path.display(),
-            input = input.display(),
-        );
+        let (path, input) = (path.display(), input.display());
+        println!("To see it again:     {path} {input}");
+        println!("To make it smaller:  {path} -minimize_crash=1 -max_total_time=60 {input}");
+        println!("Once it is mended, it belongs into fuzz/regressions/{target}/.");
     }
     Ok(false)
+}
+
+/// How many inputs were tried. None at all would be no test.
+fn executed(said: &str) -> Result<u64> {
+    said.lines()
+        .find_map(|line| line.strip_prefix("stat::number_of_executed_units:"))
+        .and_then(|number| number.trim().parse().ok())
+        .filter(|number| *number > 0)
+        .context("libFuzzer does not say how many inputs it tried")
 }
 
 fn files(folder: &Path) -> Result<BTreeSet<PathBuf>> {
@@ -217,6 +229,9 @@ fn host() -> Result<String> {
         .map(str::to_owned)
         .context("cargo -vV does not say its host")
 }
+
+/// How much of what a program said is shown when it found something: a backtrace and the input.
+const SHOWN: usize = 60;
 
 /// What `cargo fuzz` sets too: counters at every edge, and what is compared with what.
 const INSTRUMENTED: &[&str] = &[
@@ -253,6 +268,17 @@ mod tests {
     fn what_is_no_number_of_seconds_is_refused() {
         for line in ["--seconds", "--seconds x", "--seconds 0", "--second 5"] {
             assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_tried_nothing_is_no_test() {
+        assert_eq!(
+            executed("x\nstat::number_of_executed_units: 12\n").unwrap(),
+            12
+        );
+        for said in ["", "stat::number_of_executed_units: 0"] {
+            assert!(executed(said).is_err(), "{said:?}");
         }
     }
 
