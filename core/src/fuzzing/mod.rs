@@ -11,6 +11,7 @@
     reason = "to panic is how a property says that it does not hold"
 )]
 
+mod conversation;
 mod input;
 mod log_line;
 mod texts;
@@ -18,6 +19,7 @@ mod transactions;
 mod values;
 
 pub use crate::store::slots_property::state_slots;
+pub use conversation::conversation;
 pub use log_line::log_line;
 pub use texts::{configuration, enrollment, state_text, store_marker};
 pub use transactions::transactions;
@@ -30,6 +32,7 @@ pub type Property = (&'static str, fn(&[u8]));
 pub const PROPERTIES: &[Property] = &[
     ("answer", answer),
     ("configuration", configuration),
+    ("conversation", conversation),
     ("enrollment", enrollment),
     ("log_line", log_line),
     ("place", place),

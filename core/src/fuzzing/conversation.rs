@@ -1,0 +1,188 @@
+//! A login by whoever does not have the code: nothing that is said or done tells who is enrolled, locked or known.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use super::input::texts;
+use crate::account::{Account, UserName};
+use crate::answer::{Answer, BadAnswer};
+use crate::audit::{Audit, Event};
+use crate::check::Verdict;
+use crate::config::Config;
+use crate::enrollment::Enrollment;
+use crate::login::{Conversation, Echo, Login, Request, Step, Subject, Then, World};
+use crate::state::{Bucket, State, TokenState};
+use crate::store::{MemoryStore, Record};
+use crate::testing::NOW;
+use crate::testing::token::token;
+use crate::time::{Clock, ClockError, Time};
+use crate::token::{Digits, Token};
+
+/// Any answers, at any times, to an enrolled person of any past, to one who is not enrolled and to an unknown name: the
+/// questions, what is said and the time it takes are the same, the questions come to an end, and the door stays shut.
+pub fn conversation(bytes: &[u8]) {
+    let Some((&[failures, flags, prompts, pace], answers)) = bytes.split_first_chunk() else {
+        return;
+    };
+    let answers: Vec<_> = texts(answers)
+        .map(|answer| Answer::parse(answer.as_bytes()))
+        .collect();
+    let is_fit = |answer: &_| match answer {
+        // One of these may be right by chance, once in a long while.
+        Ok(Answer::Code(code)) => code.as_str().len() != usize::from(DIGITS),
+        // Each of these takes tens of milliseconds where nobody is enrolled, as it must.
+        Ok(Answer::BackupCode(_)) => false,
+        Err(_) => true,
+    };
+    if !answers.iter().all(is_fit) {
+        return;
+    }
+    let config = format!("[login]\nprompts = {}\n", 1 + prompts % 10);
+    let config = Config::parse(&config, "/x.toml".as_ref()).unwrap();
+    let store = store(failures, flags);
+    let of = |subject| transcript(subject, &store, &config, &answers, pace);
+
+    let unknown = of(Subject::Unknown);
+    assert_eq!(of(Subject::Known(account("bob"))), unknown);
+    assert_eq!(of(Subject::Known(account("alice"))), unknown);
+    assert!(unknown.questions <= config.login.prompts.get());
+}
+
+/// All that somebody can see of a login.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Transcript {
+    questions: u32,
+    said: Vec<String>,
+    waited: Duration,
+    ended: bool,
+}
+
+fn transcript(
+    subject: Subject,
+    store: &MemoryStore,
+    config: &Config,
+    answers: &[Result<Answer, BadAnswer>],
+    pace: u8,
+) -> Transcript {
+    let clock = Stopwatch::default();
+    let world = World {
+        store,
+        clock: &clock,
+        audit: &Nowhere,
+    };
+    let request = Request {
+        subject,
+        service: "sshd".to_owned(),
+        rhost: Some("192.0.2.7".to_owned()),
+        real_uid: 0,
+        prompt: None,
+        echo: Echo::Off,
+    };
+    let mut login = Login::new(world, config, request);
+    let mut transcript = Transcript::default();
+    transcript.note(login.start());
+    for answer in answers {
+        if transcript.ended {
+            break;
+        }
+        clock.passed.set(clock.passed.get() + u64::from(pace));
+        transcript.note(login.answer(answer.clone()));
+    }
+    transcript.waited = clock.waited.get();
+    transcript
+}
+
+impl Transcript {
+    fn note(&mut self, step: Step) {
+        self.said.extend(step.say);
+        match step.then {
+            Then::Ask(prompt) => {
+                self.questions += 1;
+                self.said.push(prompt.text);
+            }
+            Then::Done(verdict) => {
+                let is_shut = matches!(verdict, Verdict::Refused(_) | Verdict::Unavailable(_));
+                assert!(is_shut, "{verdict:?}");
+                self.ended = true;
+            }
+        }
+    }
+}
+
+/// Alice is enrolled and has failed this often; the flags say what else is the matter with her record.
+fn store(failures: u8, flags: u8) -> MemoryStore {
+    let token = Token {
+        digits: Digits::try_from(u64::from(DIGITS)).unwrap(),
+        ..token(1, "phone")
+    };
+    let mut state = State {
+        tokens: vec![TokenState::new(token.id)],
+        elsewhere: Bucket {
+            failures: failures.into(),
+            since: NOW,
+        },
+        ..State::default()
+    };
+    if flags & 1 != 0 {
+        state.disable();
+    }
+    if flags & 2 != 0 {
+        // No state beside an enrollment.
+        state.tokens.clear();
+    }
+    let enrollment = Enrollment {
+        user: account("alice").name,
+        // The second one is an account that got the name of somebody who left.
+        uid: 1000 + u32::from(flags >> 2 & 1),
+        created: NOW,
+        tokens: vec![token],
+        backup_codes: None,
+    };
+    let store = MemoryStore::new();
+    let record = Record {
+        enrollment: Some(enrollment),
+        state,
+    };
+    store.put(&account("alice").name, record);
+    if flags & 8 != 0 {
+        store.fail_writes();
+    }
+    store
+}
+
+fn account(name: &str) -> Account {
+    Account {
+        name: UserName::parse(name).unwrap(),
+        uid: 1000,
+    }
+}
+
+/// A clock that stands still but for what passes between answers.
+#[derive(Default)]
+struct Stopwatch {
+    passed: Cell<u64>,
+    waited: Cell<Duration>,
+}
+
+impl Clock for Stopwatch {
+    fn now(&self) -> Result<Time, ClockError> {
+        Ok(NOW.plus(self.passed.get()))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.waited.get()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.waited.set(self.waited.get() + duration);
+    }
+}
+
+struct Nowhere;
+
+impl Audit for Nowhere {
+    fn note(&self, _: &Event<'_>) {}
+}
+
+/// How long alice's codes are.
+const DIGITS: u8 = 7;
