@@ -1,19 +1,17 @@
 //! Any transactions against a store of files, with crashes in between, compared with what must be true.
 #![no_main]
 
-use std::sync::LazyLock;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 
 use libfuzzer_sys::fuzz_target;
 use nightlatch_core::fuzzing::transactions;
-use tempfile::TempDir;
 
-/// In memory: nothing here outlives the process, and flushing costs nothing there.
-static HOME: LazyLock<TempDir> = LazyLock::new(|| {
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    tempfile::Builder::new()
-        .permissions(permissions)
+fuzz_target!(|bytes: &[u8]| {
+    // In memory, where flushing costs nothing. Made anew each time, since nothing is dropped when the fuzzer ends.
+    let home = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o700))
         .tempdir_in("/dev/shm")
-        .expect("a directory in /dev/shm")
+        .expect("a directory in /dev/shm");
+    transactions(bytes, home.path());
 });
-
-fuzz_target!(|bytes: &[u8]| transactions(bytes, HOME.path()));
