@@ -304,6 +304,15 @@ impl State {
         self.spent.iter().find(|spent| spent.set == set)
     }
 
+    /// Whether it holds no more of anything than can be read again.
+    #[must_use]
+    pub fn is_within_limits(&self) -> bool {
+        self.tokens.len() <= Self::MOST_TOKENS
+            && self.spent.len() <= Self::MOST_SETS
+            && self.places.len() <= Self::MOST_PLACES
+            && self.wrong.from.len() <= WrongCodes::MOST
+    }
+
     /// Writes the body of a slot.
     #[must_use]
     pub fn to_text(&self) -> String {

@@ -177,9 +177,9 @@ pub enum StoreError {
         "the state's doubts were not resolved before it was written: this is a fault in Nightlatch, please report it"
     )]
     Doubtful,
-    /// What was to be written is larger than its place: a limit was not kept.
+    /// What was to be written holds more than can be read again: a limit was not kept.
     #[error(
-        "the state takes {bytes} bytes, more than a slot holds: this is a fault in Nightlatch, please report it"
+        "the state ({bytes} bytes) holds more than could be read again: this is a fault in Nightlatch, please report it"
     )]
     StateTooLarge {
         /// How many bytes.

@@ -130,6 +130,9 @@ pub(super) fn read(file: &[u8], identity: FileIdentity) -> Found {
 /// Makes the slot that is written at `place`.
 pub(super) fn encode(state: &State, place: Next) -> Result<Slot, StoreError> {
     let body = state.to_text();
+    if !state.is_within_limits() {
+        return Err(StoreError::StateTooLarge { bytes: body.len() });
+    }
     let mut slot = [0; SLOT];
     let end = HEADER + body.len();
     let (Some(room), Ok(length)) = (slot.get_mut(HEADER..end), u32::try_from(body.len())) else {
@@ -371,6 +374,18 @@ mod tests {
             let file = after(&file, 4);
             assert_eq!(found(&file), (4, Integrity::Whole));
         }
+    }
+
+    #[test]
+    fn a_state_that_could_not_be_read_again_is_not_written() {
+        let mut state = State::default();
+        for byte in 0..=2 {
+            assert!(new_file(&state, FILE_ITSELF).is_ok());
+            let set = crate::id::Id::from_bytes([byte; 16]);
+            state.spent.push(crate::state::SpentCodes::none(set));
+        }
+        let refused = new_file(&state, FILE_ITSELF);
+        assert!(matches!(refused, Err(StoreError::StateTooLarge { .. })));
     }
 
     #[test]
