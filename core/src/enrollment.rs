@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use serde::Deserialize;
+use toml::value::{Datetime, Offset};
 use zeroize::Zeroizing;
 
 use crate::account::UserName;
@@ -142,7 +143,7 @@ struct File {
     version: u64,
     user: String,
     uid: u32,
-    created: toml::value::Datetime,
+    created: Datetime,
     #[serde(default)]
     token: Vec<Table<TokenTable>>,
     backup_codes: Option<Table<BackupCodesTable>>,
@@ -224,14 +225,17 @@ impl BackupCodesTable {
 }
 
 /// In UTC and in whole seconds.
-fn moment(written: &toml::value::Datetime) -> Option<Time> {
+fn moment(written: &Datetime) -> Option<Time> {
+    let mut written = *written;
+    if matches!(written.offset, Some(Offset::Custom { minutes: 0 })) {
+        written.offset = Some(Offset::Z);
+    }
+    if let Some(time) = &mut written.time {
+        time.nanosecond.take_if(|nanosecond| *nanosecond == 0);
+    }
     let written = written.to_string();
-    let utc = match written.strip_suffix("+00:00") {
-        Some(rest) => format!("{rest}Z"),
-        None => written,
-    };
-    let time = Time::parse_rfc3339(&utc).ok()?;
-    (time.to_rfc3339() == utc).then_some(time)
+    let time = Time::parse_rfc3339(&written).ok()?;
+    (time.to_rfc3339() == written).then_some(time)
 }
 
 /// Where the mistake is, without the line itself: it may hold a secret.

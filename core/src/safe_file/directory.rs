@@ -192,13 +192,16 @@ impl Directory {
     /// The names in this directory, of whatever kind, in no order. Those that are not UTF-8 are left out.
     pub fn names(&self) -> Result<Vec<String>, SafeFileError> {
         let failed = |error| SafeFileError::io(&self.path, "listing", error);
-        // A copy shares its position with ours; the iterator puts it back to the beginning when it is dropped.
-        let copy = self
-            .file
-            .try_clone()
-            .map_err(|error| SafeFileError::io(&self.path, "listing", error))?;
-        let number = copy.as_raw_fd();
-        let mut list = Dir::from_fd(copy.into()).map_err(|error| {
+        // Opened anew: btrfs shows through a descriptor what there was when it was opened.
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | ALWAYS;
+        let opened = match again(|| fcntl::openat(&self.file, ".", flags, Mode::empty())) {
+            Ok(opened) => kept(opened, &self.path)?,
+            // It was taken away while it was open.
+            Err(Errno::ENOENT) => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let number = opened.as_raw_fd();
+        let mut list = Dir::from_fd(opened.into()).map_err(|error| {
             // nix 0.31 leaves it open then, in the host; a test says so, and fails once that is no longer true.
             let _ = unistd::close(number);
             failed(error)
