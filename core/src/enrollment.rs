@@ -10,7 +10,7 @@ use crate::account::UserName;
 use crate::backup_codes::{BackupCodes, Cost, Count, Digest, Salt};
 use crate::id::Id;
 use crate::lines::line_at;
-use crate::tables::Table;
+use crate::tables::{self, Table};
 use crate::time::Time;
 use crate::token::{Algorithm, Digits, Kind, Label, Period, Secret, Token};
 
@@ -37,8 +37,13 @@ impl Enrollment {
 
     /// Reads the file. The text of an error never holds what was in it.
     pub fn parse(text: &str) -> Result<Self, BadEnrollment> {
-        let file: File =
-            toml::from_str(text).map_err(|error| BadEnrollment::Toml(describe(text, &error)))?;
+        let file: File = toml::from_str(text).map_err(|error| {
+            // A later version may have other keys, and is to be known for what it is.
+            match tables::version_of(text).filter(|&version| version != VERSION) {
+                Some(version) => BadEnrollment::Version(version),
+                None => BadEnrollment::Toml(describe(text, &error)),
+            }
+        })?;
         if file.version != VERSION {
             return Err(BadEnrollment::Version(file.version));
         }
@@ -135,7 +140,8 @@ pub enum BadEnrollment {
     Value(&'static str),
 }
 
-const VERSION: u64 = 1;
+/// The version that this program writes and reads.
+pub(crate) const VERSION: u64 = 1;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -326,6 +332,11 @@ mod tests {
         let good = enrollment().to_toml();
         for (old, new, error) in [
             ("version = 1", "version = 2", BadEnrollment::Version(2)),
+            (
+                "version = 1",
+                "version = 3\ncolour = \"red\"",
+                BadEnrollment::Version(3),
+            ),
             (
                 "kind = \"totp\"",
                 "kind = \"hotp\"",

@@ -1,11 +1,22 @@
-//! Tables of TOML files. What serde derives for a struct also reads an array, by the order of its values: in the place of
-//! a table nothing but a table is taken.
+//! What all TOML files of the store have in common: a version, and tables. What serde derives for a struct also reads an array,
+//! by the order of its values: in the place of a table nothing but a table is taken.
 
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+/// The `version` of a file, whatever else is in it: a later one may have other keys, and is to be known for what it is.
+pub(crate) fn version_of(text: &str) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u64,
+    }
+    let file: Option<Versioned> = toml::from_str(text).ok();
+    file.map(|file| file.version)
+}
 
 /// A value that is written as a table.
 #[derive(Clone, Debug)]

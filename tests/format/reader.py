@@ -369,8 +369,7 @@ def slot_of(slot: bytes) -> Slot | None:
     text = slot[HEADER.size : HEADER.size + length]
     if zlib.crc32(slot[: HEADER.size - 4] + text) != checksum:
         return None
-    if version != 1:
-        raise NotUnderstood
+    demand(version == 1, f"a slot is of version {version}")
     return Slot(sequence, inode, birth, body_of(text))
 
 

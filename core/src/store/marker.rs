@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::StoreError;
 use crate::id::Id;
 use crate::safe_file::{Directory, Guard};
+use crate::tables;
 
 /// Makes sure that `directory` is a store that this program understands.
 pub(super) fn check(directory: &Directory) -> Result<(), StoreError> {
@@ -18,12 +19,17 @@ pub(super) fn check(directory: &Directory) -> Result<(), StoreError> {
     let malformed = |problem: String| StoreError::Malformed {
         path: path(),
         problem,
-        mend: "Restore it from a backup, or use the Nightlatch that wrote it".to_owned(),
+        mend: "Restore it from a backup".to_owned(),
     };
     let text =
         std::str::from_utf8(&bytes).map_err(|_| malformed("not text in UTF-8".to_owned()))?;
-    Marker::parse(text).map_err(malformed)?;
-    Ok(())
+    match Marker::parse(text) {
+        Ok(_) => Ok(()),
+        Err(BadMarker::Version(version)) => {
+            Err(StoreError::unknown_version(path(), version, VERSION))
+        }
+        Err(BadMarker::Wrong(problem)) => Err(malformed(problem)),
+    }
 }
 
 /// Makes `directory` a store, unless it is one.
@@ -35,21 +41,31 @@ pub(super) fn write(directory: &Directory) -> Result<(), StoreError> {
     directory.replace(NAME, |_| Ok(marker.to_toml()))
 }
 
+/// Why a text is no marker.
+#[derive(Debug)]
+enum BadMarker {
+    Version(u64),
+    Wrong(String),
+}
+
 /// What the file says.
 struct Marker {
     id: Id,
 }
 
 impl Marker {
-    fn parse(text: &str) -> Result<Self, String> {
-        let file: File = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+    fn parse(text: &str) -> Result<Self, BadMarker> {
+        let file: File = toml::from_str(text).map_err(|error| {
+            // A later version may have other keys, and is to be known for what it is.
+            match tables::version_of(text).filter(|&version| version != VERSION) {
+                Some(version) => BadMarker::Version(version),
+                None => BadMarker::Wrong(error.message().to_owned()),
+            }
+        })?;
         if file.version != VERSION {
-            return Err(format!(
-                "version {} is not known; this program reads version {VERSION}",
-                file.version
-            ));
+            return Err(BadMarker::Version(file.version));
         }
-        let id = Id::parse(&file.id).map_err(|error| error.to_string())?;
+        let id = Id::parse(&file.id).map_err(|error| BadMarker::Wrong(error.to_string()))?;
         Ok(Self { id })
     }
 

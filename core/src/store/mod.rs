@@ -187,6 +187,17 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// A file of a later program. What this one would say of it otherwise could cost what is in it.
+    fn unknown_version(path: PathBuf, version: u64, known: u64) -> Self {
+        Self::Malformed {
+            path,
+            problem: format!("version {version} is not known; this program reads version {known}"),
+            mend: "Use the Nightlatch that wrote it, or a later one".to_owned(),
+        }
+    }
+}
+
 impl From<SafeFileError> for StoreError {
     fn from(error: SafeFileError) -> Self {
         match error {

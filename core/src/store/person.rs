@@ -6,7 +6,7 @@ use super::slots::Next;
 use super::states::{OpenState, StateFiles};
 use super::{Change, Record, StoreError};
 use crate::account::UserName;
-use crate::enrollment::Enrollment;
+use crate::enrollment::{self, BadEnrollment, Enrollment};
 use crate::safe_file::{Directory, Guard};
 use crate::state::{Integrity, State};
 
@@ -116,12 +116,20 @@ impl<'d> Person<'d> {
         if self.record.enrollment.is_none() && !self.directory.holds(REMOVED)? {
             self.directory.mark(ENROLLING)?;
         }
-        self.write_state(state)?;
+        self.write_state(state)
+            .inspect_err(|_| self.forget_a_beginning())?;
         self.directory
             .replace(ENROLLMENT, |_| Ok::<_, StoreError>(text.as_bytes()))?;
         self.directory.remove(REMOVED)?;
         self.directory.remove(ENROLLING)?;
         Ok(())
+    }
+
+    /// Where a first enrollment came to nothing, as well as can be: nothing depends on it as long as there is no state.
+    fn forget_a_beginning(&self) {
+        if StateFiles::list(self.directory).is_ok_and(|states| states.highest().is_none()) {
+            let _ = self.directory.remove(ENROLLING);
+        }
     }
 
     /// The tombstone goes first: at no moment is there neither an enrollment nor a word that there was one. A state
@@ -155,7 +163,13 @@ fn read_enrollment(
     };
     let text =
         std::str::from_utf8(&bytes).map_err(|_| malformed("not text in UTF-8".to_owned()))?;
-    let enrollment = Enrollment::parse(text).map_err(|error| malformed(error.to_string()))?;
+    let enrollment = Enrollment::parse(text).map_err(|error| match error {
+        BadEnrollment::Version(version) => {
+            let path = directory.path().join(ENROLLMENT);
+            StoreError::unknown_version(path, version, enrollment::VERSION)
+        }
+        error => malformed(error.to_string()),
+    })?;
     if enrollment.user != *who {
         return Err(malformed(format!(
             "it is the enrollment of {:?}",

@@ -1,4 +1,4 @@
-//! The two slots of a `state` file: pure encoding, decoding and choosing, without I/O.
+//! The two slots of a state file: pure encoding, decoding and choosing, without I/O.
 //!
 //! A write goes to the older slot whole, so that while it is on its way the newer one still holds the state before it. A
 //! torn write shows in the checksum, and the state before it stands: its login was never told yes. Each slot holds the
@@ -29,13 +29,15 @@ pub(super) const FILE: usize = 2 * SLOT;
 /// A slot as it is written.
 pub(super) type Slot = [u8; SLOT];
 
-/// What a `state` file holds.
+/// What a state file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     /// The newest state that can be believed; with `Integrity::Lost` an empty one.
     pub state: State,
     /// Where the next state goes; `None` where the file must be written anew.
     pub next: Option<Next>,
+    /// A slot is whole, but of this version, which this program does not know: nobody but one that does may go on from it.
+    pub unknown_version: Option<u32>,
 }
 
 /// Where a state goes in a file, and under which number.
@@ -80,7 +82,18 @@ pub(super) fn read(file: &[u8], identity: FileIdentity) -> Found {
         file.get(index * SLOT..(index + 1) * SLOT)
             .map_or(Decoded::Bad, decode)
     };
+    let lost = |unknown_version| Found {
+        state: State {
+            integrity: Integrity::Lost,
+            ..State::default()
+        },
+        next: None,
+        unknown_version,
+    };
     let (newest, its_index, other_is_well) = match (slot(0), slot(1)) {
+        (Decoded::OfVersion(version), _) | (_, Decoded::OfVersion(version)) => {
+            return lost(Some(version));
+        }
         (Decoded::Well(first), Decoded::Well(second)) if first.sequence > second.sequence => {
             (first, 0, true)
         }
@@ -91,15 +104,7 @@ pub(super) fn read(file: &[u8], identity: FileIdentity) -> Found {
         (Decoded::Bad, Decoded::Well(only)) => (only, 1, false),
         // Both bad; or two slots of one number, which is never written, and nobody can say which is newer; or one whose
         // sum holds but that cannot be understood, which may be the newer one.
-        _ => {
-            return Found {
-                state: State {
-                    integrity: Integrity::Lost,
-                    ..State::default()
-                },
-                next: None,
-            };
-        }
+        _ => return lost(None),
     };
     let integrity = if !newest.identity.may_be(identity) {
         Integrity::Copied
@@ -124,6 +129,7 @@ pub(super) fn read(file: &[u8], identity: FileIdentity) -> Found {
             ..newest.state
         },
         next,
+        unknown_version: None,
     }
 }
 
@@ -150,6 +156,15 @@ pub(super) fn encode(state: &State, place: Next) -> Result<Slot, StoreError> {
     Ok(slot)
 }
 
+/// Makes a slot one of another version, for tests.
+#[cfg(test)]
+pub(super) fn of_version(slot: &mut [u8], version: u32) {
+    slot[8..12].copy_from_slice(&version.to_le_bytes());
+    let length = u32::from_le_bytes(array(slot, 12));
+    let sum = checksum(slot, HEADER + usize::try_from(length).unwrap_or_default());
+    slot[SUM_AT..HEADER].copy_from_slice(&sum.to_le_bytes());
+}
+
 /// What a slot is overwritten with when a write to it failed: nothing that could be taken for a state.
 pub(super) const INVALID: Slot = [0; SLOT];
 
@@ -157,8 +172,10 @@ enum Decoded {
     Well(Contents),
     /// Torn, invalidated or damaged.
     Bad,
-    /// Whole, but of another version of this program.
+    /// Whole, but nothing that this program would write.
     Foreign,
+    /// Whole, but of a version that this program does not know.
+    OfVersion(u32),
 }
 
 struct Contents {
@@ -182,8 +199,9 @@ fn decode(slot: &[u8]) -> Decoded {
     {
         return Decoded::Bad;
     }
-    if u32::from_le_bytes(array(slot, 8)) != VERSION {
-        return Decoded::Foreign;
+    let version = u32::from_le_bytes(array(slot, 8));
+    if version != VERSION {
+        return Decoded::OfVersion(version);
     }
     let state = std::str::from_utf8(&slot[HEADER..end])
         .ok()
@@ -215,7 +233,8 @@ fn checksum(slot: &[u8], end: usize) -> u32 {
 }
 
 const MAGIC: &[u8] = b"NLATCHST";
-const VERSION: u32 = 1;
+/// The version of a slot that this program writes and reads.
+pub(super) const VERSION: u32 = 1;
 const SUM_AT: usize = 40;
 const HEADER: usize = 44;
 

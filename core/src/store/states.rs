@@ -239,7 +239,15 @@ impl OpenState {
             .map_err(|error| self.failed("looking at it", error))?;
         let filled = read_from_start(self.file(), &mut bytes)
             .map_err(|error| self.failed("reading", error))?;
-        Ok((filled > 0).then(|| slots::read(&bytes[..filled], identity)))
+        let found = (filled > 0).then(|| slots::read(&bytes[..filled], identity));
+        match found.as_ref().and_then(|found| found.unknown_version) {
+            Some(version) => Err(StoreError::unknown_version(
+                self.path.clone(),
+                u64::from(version),
+                u64::from(slots::VERSION),
+            )),
+            None => Ok(found),
+        }
     }
 
     /// The same without the lock: a slot that is just being written looks torn, so it is read again.

@@ -85,13 +85,15 @@ enum Founded {
     Perhaps,
 }
 
-/// What was answered with success.
+/// What was answered.
 #[derive(Clone, Default)]
 struct Promised {
     /// Codes, and when.
     used: Vec<(String, Time)>,
     /// Sets of backup codes, and which one of the set.
     spent: Vec<(Id, u8)>,
+    /// How many wrong codes were answered since the last success.
+    wrong: u32,
 }
 
 /// Who lives it.
@@ -217,6 +219,7 @@ impl Life<'_> {
         let phone = self.phone();
         phone.wait_for_room(5);
         let (code, now) = (phone.code_at(away), now());
+        self.promised.wrong = 0;
         self.does(what, |life, wrapper| {
             let tries = life.alice.tries().answers([&code]);
             tries.run_below(wrapper).gives(Code::Success);
@@ -226,6 +229,7 @@ impl Life<'_> {
 
     /// Logs in by this one of the backup codes, from a place of its own.
     fn logs_in_by_backup_code(&mut self, what: &'static str, codes: &[String], number: u8) {
+        self.promised.wrong = 0;
         self.does(what, |life, wrapper| {
             let tries = life
                 .alice
@@ -244,6 +248,7 @@ impl Life<'_> {
         self.does("a wrong code", |life, wrapper| {
             let _ = life.alice.tries().answers([wrong]).run_below(wrapper);
         });
+        self.promised.wrong += 1;
     }
 
     /// Somebody holds the lock and does not move.
@@ -289,6 +294,10 @@ impl Moment {
                 "lives again: {seen}"
             );
         }
+        assert!(
+            record.state.wrong.count >= self.promised.wrong,
+            "a wrong code was forgotten: {seen}"
+        );
         let set = enrollment.backup_codes.as_ref().unwrap().id;
         let spent = record.state.spent_of(set);
         for (_, number) in self.promised.spent.iter().filter(|(of, _)| *of == set) {

@@ -133,14 +133,19 @@ fn the_reader_agrees_on_what_two_slots_say_together() {
             "one-slot-bad",
             "one-slot-bad",
         );
-        changed("a version to come", |slot| slot.version = 2, "lost", "lost");
+        changed(
+            "a version to come",
+            |slot| slot.version = 2,
+            "refused",
+            "refused",
+        );
         changed(
             "a body to come",
             |slot| slot.body.push_str("news 1\n"),
             "lost",
             "lost",
         );
-        changed("no version", |slot| slot.version = 0, "lost", "lost");
+        changed("no version", |slot| slot.version = 0, "refused", "refused");
         // The sequence numbers are 4 and 3.
         changed(
             "the number of the other",

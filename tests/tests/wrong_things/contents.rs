@@ -34,8 +34,8 @@ fn an_enrollment_that_cannot_be_understood_denies_until_it_is_restored_or_made_a
                 "line 4: unknown field `colour`",
             ),
             (
-                "sed -i 's/^version = 1/version = 2/' $ALICE/enrollment.toml",
-                "version 2 is not known",
+                "sed -i 's/^version = 1/version = 2\\ncolour = 1/' $ALICE/enrollment.toml",
+                "version 2 is not known; this program reads version 1. Use the Nightlatch that wrote it",
             ),
             (
                 "sed -i '/^version/d' $ALICE/enrollment.toml",
@@ -73,7 +73,8 @@ fn a_marker_that_cannot_be_understood_denies_until_it_is_restored() {
         let path = Part::Marker.path(&ground.alice);
         let longest =
             "it is longer than 4096 bytes. Find out who wrote it, then restore or remove it";
-        let restore = "Restore it from a backup, or use the Nightlatch that wrote it";
+        let restore = "Restore it from a backup";
+        let later = "version 2 is not known; this program reads version 1. Use the Nightlatch that wrote it, or a later one";
         for (done, words) in [
             (": > $STORE/store.toml", restore),
             ("truncate -s 80 $STORE/store.toml", restore),
@@ -89,8 +90,8 @@ fn a_marker_that_cannot_be_understood_denies_until_it_is_restored() {
                 "unknown field `colour`",
             ),
             (
-                "sed -i 's/^version = 1/version = 2/' $STORE/store.toml",
-                "version 2 is not known",
+                "sed -i 's/^version = 1/version = 2\\ncolour = 1/' $STORE/store.toml",
+                later,
             ),
             (
                 "sed -i '/^version/d' $STORE/store.toml",

@@ -238,7 +238,6 @@ fn a_marker_that_is_not_understood_denies() {
     let path = house.path().join("store.toml");
     let good = fs::read_to_string(&path).unwrap();
     for bad in [
-        good.replace("version = 1", "version = 2"),
         good.replace("version = 1\n", ""),
         format!("{good}colour = 1\n"),
         good.replace("id = \"", "id = \"x"),
@@ -254,6 +253,41 @@ fn a_marker_that_is_not_understood_denies() {
             "Restore it",
         );
     }
+}
+
+#[test]
+fn whatever_a_later_program_wrote_is_known_for_that_and_left_to_it() {
+    let house = House::with_alice();
+    let text = |path: &Path| fs::read_to_string(path).unwrap();
+    let (marker, enrollment) = (
+        house.path().join("store.toml"),
+        house.file("enrollment.toml"),
+    );
+    for path in [marker, enrollment] {
+        let good = text(&path);
+        for new in ["version = 2", "version = 2\ncolour = \"red\""] {
+            fs::write(&path, good.replace("version = 1", new)).unwrap();
+            assert_refused(house.store.look(&alice()), &path, "or a later one");
+            assert_refused(house.change(Change::Nothing), &path, "or a later one");
+        }
+        fs::write(&path, good).unwrap();
+    }
+    let path = house.state();
+    let good = fs::read(&path).unwrap();
+    for slot in [0, slots::SLOT] {
+        let mut later = good.clone();
+        slots::of_version(&mut later[slot..slot + slots::SLOT], 2);
+        fs::write(&path, &later).unwrap();
+        assert_refused(house.store.look(&alice()), &path, "or a later one");
+        assert_refused(
+            house.change(Change::State(state(9))),
+            &path,
+            "or a later one",
+        );
+        assert_eq!(fs::read(&path).unwrap(), later);
+    }
+    fs::write(&path, &good).unwrap();
+    assert_eq!(house.found(), (3, Integrity::Whole));
 }
 
 #[test]

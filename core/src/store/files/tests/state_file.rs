@@ -1,6 +1,7 @@
-//! The `state` file on the disk: written in place, noticed when it is damaged, mended by the next write.
+//! The state file on the disk: written in place, noticed when it is damaged, mended by the next write.
 
 use super::*;
+use crate::state::SpentCodes;
 
 #[test]
 fn a_login_overwrites_the_state_in_place() {
@@ -75,6 +76,31 @@ fn bad_slots_are_noticed_and_mended_by_the_next_write() {
             ((7, Integrity::Whole), 8192)
         );
         assert_eq!(house.states().len(), 1);
+    }
+}
+
+#[test]
+fn a_spent_backup_code_stands_in_both_slots() {
+    let house = House::with_alice();
+    let set = Id::new().unwrap();
+    let spent = SpentCodes { set, codes: 1 };
+    house
+        .store
+        .transact(&alice(), &mut |record| {
+            let mut state = record.state.clone();
+            state.spent = vec![spent];
+            Ok(Change::State(state))
+        })
+        .unwrap();
+    let whole = fs::read(house.state()).unwrap();
+    for slot in [0, slots::SLOT] {
+        let mut bytes = whole.clone();
+        bytes[slot] ^= 1;
+        // In place: it stays the same file.
+        fs::write(house.state(), &bytes).unwrap();
+        let state = house.look().state;
+        assert_eq!(state.integrity, Integrity::OneSlotBad);
+        assert_eq!(state.spent_of(set), Some(&spent), "slot at {slot}");
     }
 }
 

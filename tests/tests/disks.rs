@@ -46,11 +46,7 @@ fn given_a_full_disk(world: &World, disk: &Disk) {
     let people = world.nightlatch(&["list", "--json"]).succeeds().stdout;
     let before = disk.contents();
     for (arguments, changed) in [
-        // An empty file that says: this enrollment was cut off.
-        (
-            &["enroll", "bob", "--yes", "--json"][..],
-            &["users/bob/enrolling"][..],
-        ),
+        (&["enroll", "bob", "--yes", "--json"][..], &[][..]),
         // The state is written first, in place: it holds the old entries and the new, and fits both.
         (
             &["enroll", "alice", "--yes", "--json", "--replace"],
