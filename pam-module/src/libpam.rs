@@ -1,4 +1,4 @@
-//! The host as libpam shows it. With [`shield`](crate::shield), this is all the unsafe code of Nightlatch.
+//! The host as libpam shows it. With [`shield`](crate::shield), this is all the unsafe code that is installed.
 //!
 //! Items are copied to owned values at once, since what libpam returns lives only until the item is set again. The
 //! conversation is our own: it copes with a missing array or answer, and it wipes and frees what it was given.

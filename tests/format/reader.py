@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Reads a store of Nightlatch, knowing nothing but docs/format.md.
 
-    reader.py STORE_DIR [--now SECONDS] [--window N]
+    reader.py STORE_DIR [--now SECONDS]
 
 prints as JSON, for every person in the store, what `nightlatch status --json` says that stands in the store, and how whole the
 state is ("integrity"); or why the person's record is refused ("error"). It takes no lock and writes nothing, needs root as the

@@ -168,7 +168,7 @@ impl<'w> Person<'w> {
             .map(|entry| entry.expect("the directory stays").path())
             .filter(|path| {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                name.starts_with("state") && !name.ends_with(".new")
+                name.starts_with("state.")
             })
             .collect()
     }

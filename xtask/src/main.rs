@@ -110,7 +110,8 @@ Usage: cargo xtask COMMAND
   test [FILTER…]         unit tests, then the end-to-end tests as root in private namespaces.
                          FILTER: only the tests, and the files of tests, with one of these in their names
   soak [FILTER…]         the end-to-end tests in their long form: kills at every system call, more rounds of everything random
-  ci                     everything that must pass before a push: format, clippy, licences, test, a short fuzz, minimum Rust, documentation
+  ci                     everything that must pass before a push: format, clippy, unsafe code, minimum Rust, documentation, licences,
+                         test, a short fuzz, how the module and the command are linked
   fuzz [TARGET…] [--seconds N]
                          run the fuzz targets, 60 seconds each where N is not given
   bench [--pairs N]      what a login costs, side by side with pam_google_authenticator

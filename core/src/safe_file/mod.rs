@@ -298,7 +298,7 @@ fn kind(stat: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
 }
 
-/// Parsing takes about ten times as much memory, and a login must not run out of it (see the module's `has_memory`).
+/// Parsing takes about ten times as much memory, and a login must not run out of it (see `memory.rs` of the module).
 const LONGEST_CONFIGURATION: usize = 8 * 1024;
 const WRITABLE: u32 = 0o022;
 const ANYTHING: u32 = 0o077;

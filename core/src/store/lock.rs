@@ -2,7 +2,7 @@
 //!
 //! Who may signal or stop its holder can shut a person out, and a caller of su may signal the su that runs us. So the
 //! holder works in a [`Shield`], which the module gives: this crate has no unsafe code and cannot make one. Against what no
-//! shield keeps off, whoever waits goes on without the holder after a while (see `states`).
+//! shield keeps off, whoever waits goes on without the holder after a while (see `turn` and `states`).
 
 use std::fs::{File, TryLockError};
 use std::io;

@@ -95,7 +95,7 @@ const DAMAGES: &[(&str, &str, Damage)] = &[
     }),
     ("whole", "leftovers", |dir| {
         make(dir.join("enrollment.toml.new"), b"x");
-        make(dir.join("new.0123456789abcdef"), b"x");
+        make(dir.join("new.0123456789abcdef0123456789abcdef"), b"x");
         make(dir.join("removed"), b"");
         symlink("/", dir.join("new.link")).unwrap();
     }),
