@@ -16,6 +16,16 @@ pub(crate) fn again<T, E: Interruption>(mut call: impl FnMut() -> Result<T, E>) 
     call()
 }
 
+/// The same for a call that changes something in the file system. Tests plant crashes before such calls; in what people run
+/// there is nothing of that.
+pub(crate) fn change<T, E: Interruption + From<Errno>>(
+    call: impl FnMut() -> Result<T, E>,
+) -> Result<T, E> {
+    #[cfg(any(test, feature = "fuzzing"))]
+    super::planted::before_change()?;
+    again(call)
+}
+
 /// The errors of system calls.
 pub(crate) trait Interruption {
     /// Whether a signal interrupted the call, so that it did nothing.

@@ -10,8 +10,7 @@ use nix::sys::stat::{self, FchmodatFlags, Mode, SFlag};
 use nix::unistd::{self, UnlinkatFlags};
 
 use super::directory::{ALWAYS, Directory, FileIdentity, above_standard};
-use super::planted::change;
-use super::{SafeFileError, again};
+use super::{SafeFileError, again, change};
 use crate::id::Id;
 use crate::random::RandomError;
 
@@ -82,10 +81,7 @@ impl Directory {
     /// any more is passed over.
     pub fn tidy<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Result<(), SafeFileError> {
         for name in names {
-            match change(|| unistd::unlinkat(self.file(), name, UnlinkatFlags::NoRemoveDir)) {
-                Ok(()) | Err(Errno::ENOENT) => {}
-                Err(error) => return Err(self.not_removed(name, error)),
-            }
+            self.unlink(name)?;
         }
         Ok(())
     }
@@ -109,11 +105,11 @@ impl Directory {
 
     /// Takes a file away, durably. Says whether there was one.
     pub fn remove(&self, name: &str) -> Result<bool, SafeFileError> {
-        match change(|| unistd::unlinkat(self.file(), name, UnlinkatFlags::NoRemoveDir)) {
-            Ok(()) => self.sync().map(|()| true),
-            Err(Errno::ENOENT) => Ok(false),
-            Err(error) => Err(self.not_removed(name, error)),
+        let there_was_one = self.unlink(name)?;
+        if there_was_one {
+            self.sync()?;
         }
+        Ok(there_was_one)
     }
 
     /// Makes a directory (0700) in this one if there is none of this name, durably.
@@ -153,6 +149,14 @@ impl Directory {
         write(file, contents.as_ref()).map_err(|error| failed("writing", error))?;
         flush(file).map_err(|error| failed("flushing", error))?;
         Ok(())
+    }
+
+    fn unlink(&self, name: &str) -> Result<bool, SafeFileError> {
+        match change(|| unistd::unlinkat(self.file(), name, UnlinkatFlags::NoRemoveDir)) {
+            Ok(()) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(error) => Err(self.not_removed(name, error)),
+        }
     }
 
     fn create_temporary<E: From<SafeFileError> + From<RandomError>>(

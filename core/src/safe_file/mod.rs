@@ -8,6 +8,7 @@
 mod again;
 mod changes;
 mod directory;
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod planted;
 
 use std::io;
@@ -16,7 +17,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::sys::stat::{FileStat, SFlag};
 use zeroize::Zeroizing;
 
-pub(crate) use again::again;
+pub(crate) use again::{again, change};
 pub use changes::TEMPORARY;
 pub use directory::{Access, Directory, FileIdentity, OpenFile};
 

@@ -25,8 +25,7 @@ use std::time::SystemTime;
 use super::StoreError;
 use super::slots::{self, Found, Next};
 use crate::id::Id;
-use crate::safe_file::planted::change;
-use crate::safe_file::{Access, Directory, Guard, OpenFile, TEMPORARY, again};
+use crate::safe_file::{Access, Directory, Guard, OpenFile, TEMPORARY, again, change};
 use crate::state::{Integrity, State};
 
 /// A person's state files, as they were at one moment.
