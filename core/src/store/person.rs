@@ -113,9 +113,12 @@ impl<'d> Person<'d> {
         }
         // Both are known before anything is written: half a change helps nobody.
         check_file_size_limit(text.len())?;
-        if self.record.enrollment.is_none() && !self.directory.holds(REMOVED)? {
+        // Only where nothing is kept: where an enrollment is missing, it must not read as "not enrolled" if this is cut off.
+        if self.record.is_empty() && !self.directory.holds(REMOVED)? {
             self.directory.mark(ENROLLING)?;
         }
+        // One that was renamed before and not flushed must not come back to a state that has forgotten it.
+        self.directory.sync()?;
         self.write_state(state)
             .inspect_err(|_| self.forget_a_beginning())?;
         self.directory

@@ -22,6 +22,9 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use nix::sys::stat::futimens;
+use nix::sys::time::TimeSpec;
+
 use super::StoreError;
 use super::slots::{self, Found, Next};
 use crate::id::Id;
@@ -132,11 +135,21 @@ impl<'d> StateFiles<'d> {
         if self.numbers.is_empty() {
             return Ok(());
         }
-        let number = self.next_number()?;
-        // If it is there, it is somebody else's, who goes on from what is no longer enrolled.
-        self.directory.add_locked::<StoreError>(&name(number))?;
-        self.tidy(number)?;
-        Ok(self.directory.sync()?)
+        let mut files = Self::list(self.directory)?;
+        // What is above by now is somebody's who went on without us: they are gone past, too.
+        for _ in 0..MOST_GONE_PAST {
+            let number = files.next_number()?;
+            if self
+                .directory
+                .add_locked::<StoreError>(&name(number))?
+                .is_some()
+            {
+                files.tidy(number)?;
+                return Ok(self.directory.sync()?);
+            }
+            files = Self::list(self.directory)?;
+        }
+        Err(self.overtaken(files.next_number()?))
     }
 
     /// Makes sure that a file is the one that counts *now*; see this module's text for why that is asked after every write.
@@ -221,8 +234,14 @@ impl OpenState {
         &self.file.file
     }
 
-    /// When it was last written, by whatever clock.
-    pub(super) fn last_written(&self) -> Result<SystemTime, StoreError> {
+    /// Notes that somebody else has the lock now: those who wait see it, and do not take two holders for one. Not durable, and
+    /// where it cannot be noted, nothing depends on it.
+    pub(super) fn changes_hands(&self) {
+        let _ = futimens(self.file(), &TimeSpec::UTIME_OMIT, &TimeSpec::UTIME_NOW);
+    }
+
+    /// When it was last written, or changed hands, by whatever clock.
+    pub(super) fn last_moved(&self) -> Result<SystemTime, StoreError> {
         self.file()
             .metadata()
             .and_then(|metadata| metadata.modified())
@@ -327,3 +346,5 @@ const PREFIX: &str = "state.";
 /// The last number: 18 digits, more than there are moments to use them in.
 const LAST: u64 = 999_999_999_999_999_999;
 const SECOND_READS: usize = 3;
+/// More than can go on at the same moment.
+const MOST_GONE_PAST: usize = 16;

@@ -85,47 +85,26 @@ impl<'s> Waiting<'s> {
 /// Since when nothing has happened while we waited.
 struct Queue {
     long_enough: Duration,
-    seen: Option<Seen>,
-}
-
-/// What we saw when we found a lock held.
-struct Seen {
-    number: u64,
-    written: SystemTime,
-    /// Since when we see the same.
-    since: Instant,
-    /// When we last looked.
-    last: Instant,
+    /// Which file it was, when it was last written or changed hands, and since when we see this.
+    seen: Option<(u64, SystemTime, Instant)>,
 }
 
 impl Queue {
-    /// Whether whoever holds this file has held it long enough for us to go on without them. While it is written now and
-    /// then, it goes from hand to hand, and our turn will come.
+    /// Whether whoever holds this file has held it long enough for us to go on without them. While it goes from hand to hand,
+    /// our turn will come.
     fn is_over(&mut self, file: &OpenState) -> Result<bool, StoreError> {
-        let (number, written) = (file.number, file.last_written()?);
-        let now = Instant::now();
-        let since = match &self.seen {
-            // Whoever did not look for long (because they were frozen, too) does not know whether one has held it all the time.
-            Some(seen)
-                if (seen.number, seen.written) == (number, written)
-                    && now - seen.last < LONGEST_BLINK =>
-            {
-                seen.since
+        let (number, moved) = (file.number, file.last_moved()?);
+        match self.seen {
+            Some((seen, at, since)) if (seen, at) == (number, moved) => {
+                Ok(since.elapsed() >= self.long_enough)
             }
-            _ => now,
-        };
-        self.seen = Some(Seen {
-            number,
-            written,
-            since,
-            last: now,
-        });
-        Ok(now - since >= self.long_enough)
+            _ => {
+                self.seen = Some((number, moved, Instant::now()));
+                Ok(false)
+            }
+        }
     }
 }
-
-/// Longer than a busy machine keeps a process from looking again.
-const LONGEST_BLINK: Duration = Duration::from_millis(500);
 
 /// A closure of [`Store::transact`](super::Store::transact).
 type Decide<'d> = dyn FnMut(&Record) -> Result<Change, StoreError> + 'd;
@@ -151,6 +130,7 @@ fn attempt(
             },
         };
         let attempt = lock::holding(file.file(), &file.path, &mut || {
+            file.changes_hands();
             let states = StateFiles::list(directory)?;
             if !states.has_for_current(&file)? {
                 return Ok(Attempt::Moved);

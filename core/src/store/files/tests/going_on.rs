@@ -241,8 +241,11 @@ fn a_first_enrollment_that_fails_leaves_nothing_that_means_anything() {
     enroll().unwrap();
     assert_eq!(house.found(), (3, Integrity::Whole));
     assert_eq!(fs::read_dir(house.file("")).unwrap().count(), 2);
-    // From now on a state without its enrollment is half of something.
+    // From now on a state without its enrollment is half of something, and stays so if the mend is cut off.
     fs::remove_file(house.file("enrollment.toml")).unwrap();
+    assert!(!house.look().is_empty());
+    fs::create_dir(house.file("enrollment.toml.new")).unwrap();
+    assert!(enroll().is_err());
     assert!(!house.look().is_empty());
 }
 
@@ -297,6 +300,61 @@ fn whoever_was_frozen_while_waiting_does_not_go_on_without_a_holder_that_moves()
         held.unwrap();
     });
     assert_eq!(house.found(), (4, Integrity::Whole));
+}
+
+#[test]
+fn turns_that_write_nothing_are_not_taken_for_one_holder_that_does_not_move() {
+    let house = House::with_alice();
+    let hold = |length: Duration, change: fn(&Record) -> Change| {
+        let store = FileStore::owned_by(&house.path(), me());
+        let held = store.transact(&alice(), &mut |record| {
+            thread::sleep(length);
+            Ok(change(record))
+        });
+        held.unwrap();
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| hold(SOON * 9 / 10, |_| Change::Nothing));
+        thread::sleep(SOON / 10);
+        scope.spawn(|| impatient(&house).transact(&alice(), &mut |_| Ok(Change::Nothing)));
+        thread::sleep(SOON / 10);
+        // Its turn comes while the other has waited for nearly long enough.
+        scope.spawn(|| hold(SOON * 6 / 10, one_more));
+    });
+    assert_eq!(house.found(), (4, Integrity::Whole));
+}
+
+#[test]
+fn a_removal_closes_what_somebody_else_closed_before() {
+    let house = House::with_alice();
+    let mut gone_on = None;
+    while_frozen_in_run(2, &house, Change::Remove, || {
+        // Holds what it closed when the removal is done.
+        let (holds, is_held) = mpsc::channel();
+        let (moves, may_move) = mpsc::channel::<()>();
+        let path = house.path();
+        gone_on = Some((
+            moves,
+            thread::spawn(move || {
+                let store = FileStore::owned_by(&path, me()).with_shield(Box::new(Impatient(SOON)));
+                store.transact(&alice(), &mut |_| {
+                    holds.send(()).unwrap();
+                    may_move.recv().unwrap();
+                    Ok(Change::State(state(99)))
+                })
+            }),
+        ));
+        is_held.recv().unwrap();
+    })
+    .unwrap();
+    let (moves, gone_on) = gone_on.unwrap();
+    moves.send(()).unwrap();
+    let told = gone_on.join().unwrap();
+    assert!(
+        matches!(told, Err(StoreError::Overtaken { .. })),
+        "{told:?}"
+    );
+    assert!(house.look().is_empty());
 }
 
 #[test]
