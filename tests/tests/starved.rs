@@ -37,6 +37,7 @@ fn whoever_gets_hardly_any_time_while_they_hold_the_lock_keeps_nobody_out() {
         let cpu = first_cpu();
         let pinned = ["taskset", "--cpu-list", &cpu];
         let idle = ["chrt", "--idle", "0"];
+        let mut ways_that_tried = 0;
         for how in [
             &["nice", "-n", "19"][..],
             &["ionice", "-c", "3"],
@@ -52,8 +53,9 @@ fn whoever_gets_hardly_any_time_while_they_hold_the_lock_keeps_nobody_out() {
                 how,
                 "while :; do echo 000000 | su alice -c true; done",
             );
-            let watch = LockWatch::begin();
             let tried_before = tries_of_mallory(world);
+            wait_a_while_for(|| tries_of_mallory(world) > tried_before);
+            let watch = LockWatch::begin();
             let (mut slowest, mut enrolling) = (Duration::ZERO, Duration::ZERO);
             for _ in 0..rounds(1, 10) {
                 enrolling = enrolling.max(time_of(|| alice.enroll_again()));
@@ -70,9 +72,11 @@ fn whoever_gets_hardly_any_time_while_they_hold_the_lock_keeps_nobody_out() {
                  mallory's, who held a lock for up to {:?}",
                 watch.end()
             );
-            assert!(tried > 0, "{how:?}: mallory never came as far as an answer");
+            ways_that_tried += usize::from(tried > 0);
             assert!(slowest < Duration::from_secs(5), "{how:?}: {slowest:?}");
         }
+        // Whoever gets no time at all never comes as far as the lock; that is not what most of these ways do.
+        assert!(ways_that_tried >= 5, "{ways_that_tried} of 6");
     });
 }
 
@@ -81,6 +85,14 @@ fn gets_in(alice: &Person<'_>, number: usize) {
     let tries = alice.tries().from("192.0.2.7");
     let outcome = tries.answers([&alice.backup_codes()[number]]).run();
     outcome.gives(Code::Success);
+}
+
+/// Until something is so, but not for ever.
+fn wait_a_while_for(so: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while !so() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn time_of(work: impl FnOnce()) -> Duration {
