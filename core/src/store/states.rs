@@ -104,8 +104,8 @@ impl<'d> StateFiles<'d> {
     /// Keeps a state in a new file, durably, and takes away the ones before.
     pub(super) fn succeed(&self, state: &State) -> Result<(), StoreError> {
         let number = self.next_number()?;
-        // Before, so that whoever is killed here again and again leaves one behind and not thousands. None of them is in use:
-        // whoever made one held the lock that we hold, or others went on without them.
+        // Before, so that whoever is killed here again and again leaves one behind and not thousands. None of them is needed:
+        // whoever made one held the lock that we hold and was gone past, or was about to close what we hold and looks again.
         self.directory
             .tidy(self.temporary.iter().map(String::as_str))?;
         let contents = |identity| slots::new_file(state, identity);
