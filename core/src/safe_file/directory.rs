@@ -51,13 +51,6 @@ pub struct OpenFile {
     pub length: usize,
 }
 
-impl OpenFile {
-    /// Which file it is.
-    pub fn identity(&self) -> io::Result<FileIdentity> {
-        FileIdentity::of(&self.file)
-    }
-}
-
 /// Which file a descriptor leads to: a copy, or one that was restored from a backup, is another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileIdentity {
@@ -76,7 +69,8 @@ impl FileIdentity {
         self.inode == other.inode && (!both_known || self.born == other.born)
     }
 
-    pub(super) fn of(file: &File) -> io::Result<Self> {
+    /// Of the file that is open.
+    pub fn of(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         let born = metadata.created().ok();
         let since = born.and_then(|born| born.duration_since(UNIX_EPOCH).ok());

@@ -28,7 +28,7 @@ use nix::sys::time::TimeSpec;
 use super::StoreError;
 use super::slots::{self, Found, Next};
 use crate::id::Id;
-use crate::safe_file::{Access, Directory, Guard, OpenFile, TEMPORARY, again, change};
+use crate::safe_file::{Access, Directory, FileIdentity, Guard, TEMPORARY, again, change};
 use crate::state::{Integrity, State};
 
 /// A person's state files, as they were at one moment.
@@ -98,7 +98,7 @@ impl<'d> StateFiles<'d> {
     pub(super) fn close_highest(&self) -> Result<Option<OpenState>, StoreError> {
         let number = self.next_number()?;
         let file = self.directory.add_locked::<StoreError>(&name(number))?;
-        Ok(file.map(|file| OpenState::new(self.directory, number, OpenFile { file, length: 0 })))
+        Ok(file.map(|file| OpenState::new(self.directory, number, file)))
     }
 
     /// Keeps a state in a new file, durably, and takes away the ones before.
@@ -112,8 +112,7 @@ impl<'d> StateFiles<'d> {
         let Some(file) = self.directory.add(&name(number), contents)? else {
             return Err(self.overtaken(number));
         };
-        let length = slots::FILE;
-        let new = OpenState::new(self.directory, number, OpenFile { file, length });
+        let new = OpenState::new(self.directory, number, file);
         // If it does not count, it stays nevertheless: somebody may be reading it to go on from it.
         self.check_current(&new)?;
         self.tidy(new.number)
@@ -187,7 +186,7 @@ impl<'d> StateFiles<'d> {
         let file = self
             .directory
             .open_file(&name, Guard::Secret, slots::FILE, access)?;
-        Ok(file.map(|file| OpenState::new(self.directory, number, file)))
+        Ok(file.map(|open| OpenState::new(self.directory, number, open.file)))
     }
 
     fn next_number(&self) -> Result<u64, StoreError> {
@@ -217,11 +216,11 @@ pub(super) struct OpenState {
     pub path: PathBuf,
     /// The N in its name.
     pub number: u64,
-    file: OpenFile,
+    file: File,
 }
 
 impl OpenState {
-    fn new(directory: &Directory, number: u64, file: OpenFile) -> Self {
+    fn new(directory: &Directory, number: u64, file: File) -> Self {
         Self {
             path: directory.path().join(name(number)),
             number,
@@ -231,7 +230,7 @@ impl OpenState {
 
     /// The file, for locking and writing.
     pub(super) fn file(&self) -> &File {
-        &self.file.file
+        &self.file
     }
 
     /// Notes that somebody else has the lock now: those who wait see it, and do not take two holders for one. Not durable, and
@@ -251,10 +250,8 @@ impl OpenState {
     /// What it holds. `None` where it is empty.
     fn read(&self) -> Result<Option<Found>, StoreError> {
         let mut bytes = [0; slots::FILE];
-        let identity = self
-            .file
-            .identity()
-            .map_err(|error| self.failed("looking at it", error))?;
+        let identity =
+            FileIdentity::of(&self.file).map_err(|error| self.failed("looking at it", error))?;
         let filled = read_from_start(self.file(), &mut bytes)
             .map_err(|error| self.failed("reading", error))?;
         let found = (filled > 0).then(|| slots::read(&bytes[..filled], identity));
