@@ -14,6 +14,7 @@ mod journal;
 mod offer;
 mod output_file;
 mod person;
+mod picture;
 mod proof;
 mod qr;
 mod screen;

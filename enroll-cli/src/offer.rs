@@ -4,9 +4,9 @@ use nightlatch_core::token::{Kind, Token};
 use zeroize::Zeroizing;
 
 use crate::cli::QrForm;
-use crate::qr::Qr;
+use crate::picture::{self, DoesNotFit};
+use crate::qr::{Charset, Qr};
 use crate::screen::{Screen, shown};
-use crate::terminal::Charset;
 
 /// Shows a new secret. The QR code comes last, so that the question stands right below it: on a small terminal what
 /// scrolls away is the text.
@@ -45,18 +45,13 @@ pub fn show(
 }
 
 /// The picture, where one is to be on the screen.
-fn draw(
-    screen: &Screen,
-    qr: &Qr,
-    form: QrForm,
-) -> Result<Option<Zeroizing<String>>, crate::qr::DoesNotFit> {
+fn draw(screen: &Screen, qr: &Qr, form: QrForm) -> Result<Option<Zeroizing<String>>, DoesNotFit> {
     let charset = match form {
         QrForm::Utf8 => Charset::Utf8,
         QrForm::Ascii => Charset::Ascii,
         QrForm::Svg | QrForm::None => return Ok(None),
     };
-    let drawing = qr.fit(charset, screen.look())?;
-    Ok(Some(qr.draw(drawing)))
+    picture::fit(qr, charset, screen.look()).map(Some)
 }
 
 /// The key in groups that can be read aloud, and what an app may ask beside it.

@@ -1,14 +1,7 @@
-//! QR codes: from a text to modules, and from modules to half blocks, ASCII or SVG.
-//!
-//! On a terminal with colours the code is black on white whatever the theme. Without colours the light modules are drawn
-//! and the dark ones left out, which reads right on a dark terminal; most cameras read it inverted too.
+//! QR codes: from a text to modules, and from modules to half blocks or ASCII, without colours.
 
-use anyhow::Context as _;
-use qrcode::render::{Renderer, svg};
 use qrcode::{EcLevel, QrCode};
 use zeroize::Zeroizing;
-
-use crate::terminal::{Charset, Colours, Look, Size};
 
 /// A QR code.
 pub struct Qr {
@@ -16,146 +9,71 @@ pub struct Qr {
     dark: Zeroizing<Vec<bool>>,
 }
 
-/// How a code is drawn on a terminal.
+/// How a code is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drawing {
     /// Half blocks, or two characters a module.
     pub charset: Charset,
-    /// Black on white, or as the terminal has it.
-    pub colours: Colours,
+    /// What is printed.
+    pub ink: Ink,
     /// How many light modules surround the code.
     pub quiet_zone: usize,
 }
 
+/// Which characters can be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charset {
+    /// All.
+    Utf8,
+    /// ASCII.
+    Ascii,
+}
+
+/// Which modules are printed; the others are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ink {
+    /// The dark ones: for dark text on light.
+    Dark,
+    /// The light ones: for light text on dark, and where nobody knows. Most cameras read a code inverted too.
+    Light,
+}
+
+/// A size in cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Cells in a line.
+    pub columns: usize,
+    /// Lines.
+    pub rows: usize,
+}
+
 impl Qr {
     /// Encodes a text. Error correction is the lowest: a screen has no scratches, and a small code fits more screens.
-    pub fn new(text: &str) -> anyhow::Result<Self> {
-        let code = QrCode::with_error_correction_level(text, EcLevel::L)
-            .context("the key cannot be drawn as a QR code")?;
+    pub fn new(text: &str) -> Result<Self, TooLong> {
+        let code = QrCode::with_error_correction_level(text, EcLevel::L).map_err(|_| TooLong)?;
         let width = code.width();
+        let is_dark = |colour| colour == qrcode::Color::Dark;
         Ok(Self {
             width,
             dark: Zeroizing::new(code.into_colors().into_iter().map(is_dark).collect()),
         })
     }
 
-    /// How to draw it where it is to be shown. The standard's quiet zone where there is room for it, half of it where there
-    /// is not, and an error where that does not fit either.
-    pub fn fit(&self, charset: Charset, look: &Look) -> Result<Drawing, DoesNotFit> {
-        let drawing = |quiet_zone| Drawing {
-            charset,
-            colours: look.colours,
-            quiet_zone,
-        };
-        let [wide, narrow] = QUIET_ZONES.map(drawing);
-        let Some(size) = look.size else {
-            return Ok(wide);
-        };
-        let fits = |drawing: &Drawing| {
-            let needed = self.size(drawing);
-            // The question stands below it.
-            needed.columns <= size.columns && needed.rows < size.rows
-        };
-        [wide, narrow].into_iter().find(fits).ok_or_else(|| {
-            let needed = self.size(&narrow);
-            DoesNotFit {
-                needed: Size {
-                    rows: needed.rows + 1,
-                    ..needed
-                },
-                size,
-            }
-        })
+    /// How many modules a side has, without a quiet zone.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
     }
 
-    /// Draws it, each line ended.
-    pub fn draw(&self, drawing: Drawing) -> Zeroizing<String> {
-        let Size { columns, rows } = self.size(&drawing);
-        // A cell takes 3 bytes; with colours, a module of ASCII may change them.
-        let mut text = Zeroizing::new(String::with_capacity(rows * (columns * 8 + 16)));
-        match drawing.charset {
-            Charset::Utf8 => self.draw_half_blocks(&mut text, drawing),
-            Charset::Ascii => self.draw_ascii(&mut text, drawing),
-        }
-        text
+    /// Whether a module is dark, counted from the corner of the code. What lies outside is light.
+    #[must_use]
+    pub fn is_dark(&self, x: usize, y: usize) -> bool {
+        x < self.width && y < self.width && self.dark[y * self.width + x]
     }
 
-    /// Draws it as an image.
-    pub fn to_svg(&self) -> Zeroizing<String> {
-        let colours: Vec<qrcode::Color> = self
-            .dark
-            .iter()
-            .map(|&dark| {
-                if dark {
-                    qrcode::Color::Dark
-                } else {
-                    qrcode::Color::Light
-                }
-            })
-            .collect();
-        let image = Renderer::<svg::Color<'_>>::new(&colours, self.width, SVG_QUIET_ZONE)
-            .module_dimensions(8, 8)
-            .build();
-        Zeroizing::new(image)
-    }
-
-    fn draw_half_blocks(&self, text: &mut String, drawing: Drawing) {
-        let total = self.width + 2 * drawing.quiet_zone;
-        for y in (0..total).step_by(2) {
-            if drawing.colours == Colours::Ansi {
-                text.push_str(BLACK_ON_WHITE);
-            }
-            for x in 0..total {
-                let halves = [y, y + 1].map(|y| self.is_inked(x, y, drawing));
-                text.push(match halves {
-                    [true, true] => '█',
-                    [true, false] => '▀',
-                    [false, true] => '▄',
-                    [false, false] => ' ',
-                });
-            }
-            end_line(text, drawing);
-        }
-    }
-
-    fn draw_ascii(&self, text: &mut String, drawing: Drawing) {
-        let total = self.width + 2 * drawing.quiet_zone;
-        for y in 0..total {
-            let mut colour = "";
-            for x in 0..total {
-                let inked = self.is_inked(x, y, drawing);
-                if drawing.colours == Colours::Ansi {
-                    // The background is what the camera sees: two number signs do not fill their cells.
-                    let wanted = if inked {
-                        BLACK_ON_BLACK
-                    } else {
-                        BLACK_ON_WHITE
-                    };
-                    if colour != wanted {
-                        text.push_str(wanted);
-                        colour = wanted;
-                    }
-                }
-                text.push_str(if inked { "##" } else { "  " });
-            }
-            end_line(text, drawing);
-        }
-    }
-
-    /// Whether something is printed for a module, counted from the corner of the quiet zone: for the dark ones where the
-    /// paper is white, for the light ones where it is not known and a dark terminal is likely.
-    fn is_inked(&self, x: usize, y: usize, drawing: Drawing) -> bool {
-        let dark = match (
-            x.checked_sub(drawing.quiet_zone),
-            y.checked_sub(drawing.quiet_zone),
-        ) {
-            (Some(x), Some(y)) if x < self.width && y < self.width => self.dark[y * self.width + x],
-            _ => false,
-        };
-        dark == (drawing.colours == Colours::Ansi)
-    }
-
-    fn size(&self, drawing: &Drawing) -> Size {
+    /// How much room a drawing takes.
+    #[must_use]
+    pub fn size(&self, drawing: Drawing) -> Size {
         let total = self.width + 2 * drawing.quiet_zone;
         match drawing.charset {
             Charset::Utf8 => Size {
@@ -168,37 +86,62 @@ impl Qr {
             },
         }
     }
-}
 
-fn is_dark(colour: qrcode::Color) -> bool {
-    colour == qrcode::Color::Dark
-}
-
-/// The terminal is too small for the code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "The QR code needs a window of {} columns and {} lines; this one has {} and {}.",
-    needed.columns, needed.rows, size.columns, size.rows
-)]
-pub struct DoesNotFit {
-    needed: Size,
-    size: Size,
-}
-
-fn end_line(text: &mut String, drawing: Drawing) {
-    if drawing.colours == Colours::Ansi {
-        text.push_str(PLAIN);
+    /// Draws it, each line ended.
+    #[must_use]
+    pub fn draw(&self, drawing: Drawing) -> Zeroizing<String> {
+        let Size { columns, rows } = self.size(drawing);
+        // A cell of half blocks takes up to 3 bytes: a buffer that grows leaves copies of secrets behind.
+        let mut text = Zeroizing::new(String::with_capacity(rows * (columns * 3 + 1)));
+        match drawing.charset {
+            Charset::Utf8 => self.draw_half_blocks(&mut text, drawing),
+            Charset::Ascii => self.draw_ascii(&mut text, drawing),
+        }
+        text
     }
-    text.push('\n');
+
+    fn draw_half_blocks(&self, text: &mut String, drawing: Drawing) {
+        let total = self.width + 2 * drawing.quiet_zone;
+        for y in (0..total).step_by(2) {
+            for x in 0..total {
+                let halves = [y, y + 1].map(|y| self.is_inked(x, y, drawing));
+                text.push(match halves {
+                    [true, true] => '█',
+                    [true, false] => '▀',
+                    [false, true] => '▄',
+                    [false, false] => ' ',
+                });
+            }
+            text.push('\n');
+        }
+    }
+
+    fn draw_ascii(&self, text: &mut String, drawing: Drawing) {
+        let total = self.width + 2 * drawing.quiet_zone;
+        for y in 0..total {
+            for x in 0..total {
+                let inked = self.is_inked(x, y, drawing);
+                text.push_str(if inked { "##" } else { "  " });
+            }
+            text.push('\n');
+        }
+    }
+
+    /// Whether something is printed for a module, counted from the corner of the quiet zone.
+    fn is_inked(&self, x: usize, y: usize, drawing: Drawing) -> bool {
+        let quiet = drawing.quiet_zone;
+        let dark = match (x.checked_sub(quiet), y.checked_sub(quiet)) {
+            (Some(x), Some(y)) => self.is_dark(x, y),
+            _ => false,
+        };
+        dark == (drawing.ink == Ink::Dark)
+    }
 }
 
-/// ISO/IEC 18004 asks for 4 modules; cameras are content with 2 on a screen, and 80 by 24 cells are all that many have.
-const QUIET_ZONES: [usize; 2] = [4, 2];
-const SVG_QUIET_ZONE: u32 = 4;
-
-const BLACK_ON_WHITE: &str = "\x1b[30;47m";
-const BLACK_ON_BLACK: &str = "\x1b[30;40m";
-const PLAIN: &str = "\x1b[0m";
+/// No QR code holds as much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key and its names are too long for a QR code")]
+pub struct TooLong;
 
 #[cfg(test)]
 mod tests {
@@ -207,24 +150,17 @@ mod tests {
     const URI: &str = "otpauth://totp/server1:alice.smith?issuer=server1&algorithm=SHA1&digits=6&period=30\
                        &secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
-    /// The modules of what a library drew by itself, without a quiet zone.
-    fn expected() -> Vec<Vec<bool>> {
-        let code = QrCode::with_error_correction_level(URI, EcLevel::L).unwrap();
-        let width = code.width();
-        let dark: Vec<bool> = code.into_colors().into_iter().map(is_dark).collect();
-        dark.chunks(width).map(<[bool]>::to_vec).collect()
+    /// The modules of a code, without a quiet zone.
+    fn expected(qr: &Qr) -> Vec<Vec<bool>> {
+        let row = |y| (0..qr.width()).map(move |x| qr.is_dark(x, y)).collect();
+        (0..qr.width()).map(row).collect()
     }
 
     /// Reads a drawing back, cell by cell, as a camera would see it.
     fn modules(text: &str, drawing: Drawing) -> Vec<Vec<bool>> {
-        let plain = text
-            .replace(BLACK_ON_WHITE, "")
-            .replace(BLACK_ON_BLACK, "")
-            .replace(PLAIN, "");
-        assert!(!plain.contains('\x1b'));
-        let ink_is_dark = drawing.colours == Colours::Ansi;
+        let ink_is_dark = drawing.ink == Ink::Dark;
         let mut rows: Vec<Vec<bool>> = Vec::new();
-        for line in plain.lines() {
+        for line in text.lines() {
             let cells: Vec<char> = line.chars().collect();
             if drawing.charset == Charset::Utf8 {
                 for inked in ["█▀", "█▄"] {
@@ -255,68 +191,44 @@ mod tests {
             .collect()
     }
 
-    fn look(columns: usize, rows: usize) -> Look {
-        Look {
-            charset: Charset::Utf8,
-            colours: Colours::Ansi,
-            size: Some(Size { columns, rows }),
-        }
-    }
-
     #[test]
     fn every_drawing_shows_the_modules_of_the_code_and_a_quiet_zone() {
+        let qr = Qr::new(URI).unwrap();
         for charset in [Charset::Utf8, Charset::Ascii] {
-            for colours in [Colours::Ansi, Colours::None] {
-                for quiet_zone in QUIET_ZONES {
+            for ink in [Ink::Dark, Ink::Light] {
+                for quiet_zone in [0, 1, 2, 4] {
                     let drawing = Drawing {
                         charset,
-                        colours,
+                        ink,
                         quiet_zone,
                     };
-                    let text = Qr::new(URI).unwrap().draw(drawing);
-                    assert_eq!(modules(&text, drawing), expected(), "{drawing:?}");
+                    let text = qr.draw(drawing);
+                    assert_eq!(modules(&text, drawing), expected(&qr), "{drawing:?}");
+                    let lines: Vec<_> = text.lines().map(|line| line.chars().count()).collect();
+                    let Size { columns, rows } = qr.size(drawing);
+                    assert_eq!(lines, vec![columns; rows]);
                 }
             }
         }
     }
 
     #[test]
-    fn every_coloured_line_ends_without_colour() {
+    fn a_drawing_is_written_into_memory_that_was_asked_for_at_once() {
         let qr = Qr::new(URI).unwrap();
         for charset in [Charset::Utf8, Charset::Ascii] {
-            let drawing = qr.fit(charset, &look(200, 200)).unwrap();
-            assert!(qr.draw(drawing).lines().all(|line| line.ends_with(PLAIN)));
+            let drawing = Drawing {
+                charset,
+                ink: Ink::Light,
+                quiet_zone: 4,
+            };
+            let Size { columns, rows } = qr.size(drawing);
+            assert_eq!(qr.draw(drawing).capacity(), rows * (columns * 3 + 1));
         }
     }
 
     #[test]
-    fn a_usual_code_fits_the_smallest_usual_terminal_with_its_question() {
-        let qr = Qr::new(URI).unwrap();
-        assert_eq!(qr.width, 41);
-        assert_eq!(qr.fit(Charset::Utf8, &look(80, 26)).unwrap().quiet_zone, 4);
-        assert_eq!(qr.fit(Charset::Utf8, &look(80, 24)).unwrap().quiet_zone, 2);
-    }
-
-    #[test]
-    fn a_code_that_does_not_fit_says_what_it_needs() {
-        let qr = Qr::new(URI).unwrap();
-        for (columns, rows) in [(44, 24), (45, 23)] {
-            let error = qr.fit(Charset::Utf8, &look(columns, rows)).unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                format!(
-                    "The QR code needs a window of 45 columns and 24 lines; this one has {columns} and {rows}."
-                )
-            );
-        }
-        assert!(qr.fit(Charset::Ascii, &look(80, 24)).is_err());
-        assert!(qr.fit(Charset::Ascii, &look(90, 46)).is_ok());
-    }
-
-    #[test]
-    fn an_image_is_svg_and_has_the_size_of_the_code() {
-        let image = Qr::new(URI).unwrap().to_svg();
-        assert!(image.contains("<svg") && image.trim_end().ends_with("</svg>"));
-        assert!(image.contains(&format!("width=\"{}\"", (41 + 8) * 8)));
+    fn the_usual_key_makes_a_code_of_41_modules_and_what_no_code_holds_is_an_error() {
+        assert_eq!(Qr::new(URI).unwrap().width(), 41);
+        assert_eq!(Qr::new(&"a".repeat(3000)).err(), Some(TooLong));
     }
 }

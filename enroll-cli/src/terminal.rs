@@ -6,6 +6,8 @@ use std::os::fd::AsFd;
 
 use terminal_size::{Height, Width, terminal_size_of};
 
+use crate::qr::{Charset, Size};
+
 /// What can be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
@@ -17,15 +19,6 @@ pub struct Look {
     pub size: Option<Size>,
 }
 
-/// Which characters can be shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Charset {
-    /// All.
-    Utf8,
-    /// ASCII.
-    Ascii,
-}
-
 /// Whether colours can be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colours {
@@ -33,15 +26,6 @@ pub enum Colours {
     Ansi,
     /// No: a file, a pipe, a terminal that says it is dumb.
     None,
-}
-
-/// A size in cells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
-    /// Cells in a line.
-    pub columns: usize,
-    /// Lines.
-    pub rows: usize,
 }
 
 impl Look {

@@ -27,12 +27,12 @@ use crate::failure::{Failure, in_words};
 use crate::offer;
 use crate::output_file::OutputFile;
 use crate::person;
+use crate::picture;
 use crate::proof::{self, Finding};
-use crate::qr::Qr;
+use crate::qr::{Charset, Qr};
 use crate::screen::{Screen, shown};
 use crate::sheet;
 use crate::signals::Signals;
-use crate::terminal::Charset;
 
 /// Enrolls somebody.
 pub fn run(app: &App, arguments: &cli::Enroll) -> anyhow::Result<()> {
@@ -142,7 +142,7 @@ fn this_host() -> String {
 
 fn write_file(new: &New, output: Option<&Path>) -> anyhow::Result<Option<OutputFile>> {
     output
-        .map(|path| OutputFile::write(path, Qr::new(&new.uri)?.to_svg().as_bytes()))
+        .map(|path| OutputFile::write(path, picture::svg(&Qr::new(&new.uri)?).as_bytes()))
         .transpose()
 }
 
