@@ -18,6 +18,7 @@ mod lines;
 pub mod login;
 pub mod messages;
 pub mod place;
+pub mod qr;
 pub mod random;
 pub mod safe_file;
 pub mod state;

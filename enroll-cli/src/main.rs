@@ -16,7 +16,6 @@ mod output_file;
 mod person;
 mod picture;
 mod proof;
-mod qr;
 mod screen;
 mod sheet;
 mod signals;

@@ -1,11 +1,11 @@
 //! A new secret on its way into an authenticator: the key in text, the QR code, what to do with them.
 
+use nightlatch_core::qr::{Charset, Qr};
 use nightlatch_core::token::{Kind, Token};
 use zeroize::Zeroizing;
 
 use crate::cli::QrForm;
 use crate::picture::{self, DoesNotFit};
-use crate::qr::{Charset, Qr};
 use crate::screen::{Screen, shown};
 
 /// Shows a new secret. The QR code comes last, so that the question stands right below it: on a small terminal what

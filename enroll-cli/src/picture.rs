@@ -5,9 +5,9 @@
 
 use std::fmt::Write as _;
 
+use nightlatch_core::qr::{Charset, Drawing, Ink, Qr, Size};
 use zeroize::Zeroizing;
 
-use crate::qr::{Charset, Drawing, Ink, Qr, Size};
 use crate::terminal::{Colours, Look};
 
 /// Draws a code for a terminal, each line ended. It has the standard's quiet zone where there is room for it, half of it

@@ -4,9 +4,8 @@ use std::env;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
+use nightlatch_core::qr::{Charset, Size};
 use terminal_size::{Height, Width, terminal_size_of};
-
-use crate::qr::{Charset, Size};
 
 /// What can be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
