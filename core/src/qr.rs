@@ -1,6 +1,6 @@
 //! QR codes: from a text to modules, and from modules to half blocks or ASCII, without colours.
 
-use qrcode::{EcLevel, QrCode};
+use qrcodegen_no_heap::{QrCode, QrCodeEcc, QrSegment, Version};
 use zeroize::Zeroizing;
 
 /// A QR code.
@@ -49,14 +49,40 @@ pub struct Size {
 
 impl Qr {
     /// Encodes a text. Error correction is the lowest: a screen has no scratches, and a small code fits more screens.
+    ///
+    /// All that the text goes through is memory of ours, which is wiped.
     pub fn new(text: &str) -> Result<Self, TooLong> {
-        let code = QrCode::with_error_correction_level(text, EcLevel::L).map_err(|_| TooLong)?;
-        let width = code.width();
-        let is_dark = |colour| colour == qrcode::Color::Dark;
-        Ok(Self {
-            width,
-            dark: Zeroizing::new(code.into_colors().into_iter().map(is_dark).collect()),
-        })
+        if text.len() > MOST_BYTES {
+            return Err(TooLong);
+        }
+        let buffer = || Zeroizing::new(vec![0; Version::MAX.buffer_len()]);
+        let (mut packed, mut spare, mut modules) = (buffer(), buffer(), buffer());
+        // The capitals and digits at the end, a key in base32, take 5.5 bits each in a segment of their own, and 8 otherwise.
+        let start = text.trim_end_matches(is_dense).len();
+        let (plain, dense) = text.split_at(start);
+        let mut segments = vec![
+            QrSegment::make_bytes(plain.as_bytes()),
+            QrSegment::make_alphanumeric(dense, &mut packed),
+        ];
+        segments.retain(|segment| segment.num_chars() > 0);
+        // A higher level of correction is taken where the code grows no larger by it.
+        let (length, level, version) = QrCode::encode_segments_to_codewords(
+            &segments,
+            &mut modules,
+            QrCodeEcc::Low,
+            Version::MIN,
+            Version::MAX,
+            true,
+        )
+        .map_err(|_| TooLong)?;
+        let code = QrCode::encode_codewords(&mut modules, length, &mut spare, level, version, None);
+
+        let width = 17 + 4 * usize::from(version.value());
+        let mut dark = Zeroizing::new(Vec::with_capacity(width * width));
+        for y in 0..code.size() {
+            dark.extend((0..code.size()).map(|x| code.get_module(x, y)));
+        }
+        Ok(Self { width, dark })
     }
 
     /// How many modules a side has, without a quiet zone.
@@ -138,10 +164,17 @@ impl Qr {
     }
 }
 
+fn is_dense(c: char) -> bool {
+    QrSegment::is_alphanumeric(c.encode_utf8(&mut [0; 4]))
+}
+
 /// No QR code holds as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key and its names are too long for a QR code")]
 pub struct TooLong;
+
+/// What the largest code holds of bytes at the lowest level (ISO/IEC 18004, table 7).
+const MOST_BYTES: usize = 2953;
 
 #[cfg(test)]
 mod tests {
