@@ -52,11 +52,24 @@ impl Qr {
     ///
     /// All that the text goes through is memory of ours, which is wiped.
     pub fn new(text: &str) -> Result<Self, TooLong> {
-        if text.len() > MOST_BYTES {
+        Self::no_larger_than(Version::MAX, text)
+    }
+
+    /// The same, where the code must have no more modules a side than that. It is found out soon when it would.
+    pub fn no_wider_than(modules: usize, text: &str) -> Result<Self, TooLong> {
+        let number = modules.checked_sub(17).ok_or(TooLong)? / 4;
+        let number = u8::try_from(number).unwrap_or(u8::MAX);
+        if number < Version::MIN.value() {
             return Err(TooLong);
         }
-        let buffer = || Zeroizing::new(vec![0; Version::MAX.buffer_len()]);
-        let (mut packed, mut spare, mut modules) = (buffer(), buffer(), buffer());
+        let largest = Version::new(number.min(Version::MAX.value()));
+        Self::no_larger_than(largest, text)
+    }
+
+    fn no_larger_than(largest: Version, text: &str) -> Result<Self, TooLong> {
+        let buffer = || Zeroizing::new(vec![0; largest.buffer_len()]);
+        let (mut spare, mut modules) = (buffer(), buffer());
+        let mut packed = Zeroizing::new(vec![0; text.len()]);
         // The capitals and digits at the end, a key in base32, take 5.5 bits each in a segment of their own, and 8 otherwise.
         let start = text.trim_end_matches(is_dense).len();
         let (plain, dense) = text.split_at(start);
@@ -71,7 +84,7 @@ impl Qr {
             &mut modules,
             QrCodeEcc::Low,
             Version::MIN,
-            Version::MAX,
+            largest,
             true,
         )
         .map_err(|_| TooLong)?;
@@ -173,9 +186,6 @@ fn is_dense(c: char) -> bool {
 #[error("the key and its names are too long for a QR code")]
 pub struct TooLong;
 
-/// What the largest code holds of bytes at the lowest level (ISO/IEC 18004, table 7).
-const MOST_BYTES: usize = 2953;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,5 +273,16 @@ mod tests {
     fn the_usual_key_makes_a_code_of_41_modules_and_what_no_code_holds_is_an_error() {
         assert_eq!(Qr::new(URI).unwrap().width(), 41);
         assert_eq!(Qr::new(&"a".repeat(3000)).err(), Some(TooLong));
+    }
+
+    #[test]
+    fn a_code_is_not_wider_than_it_may_be() {
+        assert_eq!(Qr::no_wider_than(41, URI).unwrap().width(), 41);
+        assert_eq!(Qr::no_wider_than(1000, URI).unwrap().width(), 41);
+        for modules in [40, 21, 20, 17, 16, 0] {
+            assert_eq!(Qr::no_wider_than(modules, URI).err(), Some(TooLong));
+        }
+        assert_eq!(Qr::no_wider_than(24, "A").unwrap().width(), 21);
+        assert_eq!(Qr::no_wider_than(20, "A").err(), Some(TooLong));
     }
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 pub use hotp::Hotp;
 pub use secret::{BadSecret, Secret};
-pub use uri::otpauth_uri;
+pub use uri::{otpauth_uri, short_otpauth_uri};
 
 use crate::answer::OneTimeCode;
 use crate::id::Id;
