@@ -17,6 +17,7 @@ pub mod id;
 mod lines;
 pub mod login;
 pub mod messages;
+pub mod offer;
 pub mod place;
 pub mod qr;
 pub mod random;

@@ -11,6 +11,34 @@ use crate::state::WrongCodes;
 /// The question.
 pub const PROMPT: &str = "Verification code: ";
 
+/// What stands over the picture when somebody enrolls. The client may put the person's name and the host's in front of it.
+pub const SCAN: &str = "Scan this with your authenticator app:";
+
+/// What stands before the key under the picture …
+pub const OR_THE_KEY: &str = "Or type this key there: ";
+
+/// … and where there is no picture.
+pub const THE_KEY: &str = "Add this key to your authenticator app: ";
+
+/// What an app has to be told beside a key where it is not what every app takes for granted.
+#[must_use]
+pub fn settings(algorithm: &str, digits: u8, period: u64) -> String {
+    format!("(time-based, {algorithm}, {digits} digits, every {period} seconds)")
+}
+
+/// The question that the app answers when it has the key.
+pub const PROOF: &str = "Code that the app shows now: ";
+
+/// What stands over the backup codes …
+pub const BACKUP_CODES: &str =
+    "Your backup codes. Each opens the door once when the authenticator is lost:";
+
+/// … and below them.
+pub const KEEP_THEM: &str = "They are shown this once. Keep them offline, away from the phone.";
+
+/// The question below that. Whatever is typed is an answer.
+pub const KEPT: &str = "Press Enter once you have kept them: ";
+
 /// What is said of a refused answer, in front of the next question.
 ///
 /// It is the same whatever the reason (no existence oracle), but for those who proved a code, and for everybody where the

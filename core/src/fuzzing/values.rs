@@ -9,9 +9,12 @@ use super::input::texts;
 use crate::account::UserName;
 use crate::answer::{Answer, BadAnswer, LONGEST_ANSWER};
 use crate::id::Id;
+use crate::offer::{QrForm, offer};
 use crate::place::Place;
 use crate::testing::token::token;
-use crate::token::{Algorithm, Digits, Kind, Period, Secret, Token, otpauth_uri};
+use crate::token::{
+    Algorithm, Digits, Kind, Period, Secret, Token, otpauth_uri, short_otpauth_uri,
+};
 
 /// An answer is a code in one of its shapes, however it is grouped, or is refused; it is never printed.
 pub fn answer(bytes: &[u8]) {
@@ -88,7 +91,8 @@ pub fn user_name(bytes: &[u8]) {
     }
 }
 
-/// An otpauth URI is plain ASCII, and everything comes back out of it by the rules for URIs.
+/// An otpauth URI, long or short, is plain ASCII, and everything comes back out of it by the rules for URIs. What is shown of
+/// it to somebody who enrolls inside a login is as wide as it may be.
 pub fn uri(bytes: &[u8]) {
     let Some((&[shape, length], rest)) = bytes.split_first_chunk() else {
         return;
@@ -99,8 +103,49 @@ pub fn uri(bytes: &[u8]) {
         names.next().unwrap_or_default(),
     );
     let token = token_of(shape, length, rest);
-    let uri = otpauth_uri(&token, &issuer, &account);
 
+    let uri = otpauth_uri(&token, &issuer, &account);
+    let (label, parameters) = parts(&uri);
+    assert_eq!(label, (issuer.clone(), account.clone()));
+    let Kind::Totp { period } = token.kind;
+    let [algorithm, digits, period] = [
+        ("algorithm", token.algorithm.as_str().to_owned()),
+        ("digits", token.digits.get().to_string()),
+        ("period", period.seconds().to_string()),
+    ];
+    let secret = ("secret", token.secret.to_base32().to_string());
+    let all = [
+        ("issuer", issuer.clone()),
+        algorithm.clone(),
+        digits.clone(),
+        period.clone(),
+        secret.clone(),
+    ];
+    assert_eq!(parameters, all);
+
+    let uri = short_otpauth_uri(&token, &issuer, &account);
+    let (label, parameters) = parts(&uri);
+    assert_eq!(label, (issuer.clone(), account.clone()));
+    // What the Key Uri Format takes for granted.
+    let is_usual = |(_, value): &(&str, String)| ["SHA1", "6", "30"].contains(&value.as_str());
+    let mut needed: Vec<_> = [algorithm, digits, period]
+        .into_iter()
+        .filter(|parameter| !is_usual(parameter))
+        .collect();
+    needed.push(secret);
+    assert_eq!(parameters, needed);
+
+    if let Ok(account) = UserName::parse(&account) {
+        for form in [QrForm::Utf8, QrForm::Ascii, QrForm::None] {
+            let shown = offer(&token, &issuer, &account, form);
+            assert!(shown.lines().all(|line| line.chars().count() <= 80));
+            assert_eq!(shown.is_ascii(), form != QrForm::Utf8);
+        }
+    }
+}
+
+/// Issuer and account of a URI's label, and its parameters in order, all decoded.
+fn parts(uri: &str) -> ((String, String), Vec<(&str, String)>) {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     assert!(
         uri.bytes()
@@ -111,33 +156,12 @@ pub fn uri(bytes: &[u8]) {
         .unwrap()
         .split_once('?')
         .unwrap();
-    let (label_issuer, label_account) = label.split_once(':').unwrap();
-    assert_eq!(decoded(label_issuer), issuer);
-    assert_eq!(decoded(label_account), account);
-    let parameters: Vec<_> = query
-        .split('&')
-        .map(|parameter| parameter.split_once('=').unwrap())
-        .collect();
-    let [
-        ("issuer", again),
-        ("algorithm", algorithm),
-        ("digits", digits),
-        ("period", period),
-        ("secret", secret),
-    ] = parameters[..]
-    else {
-        panic!("{query}");
-    };
-    assert_eq!(decoded(again), issuer);
-    assert_eq!(algorithm, token.algorithm.as_str());
-    assert_eq!(digits, token.digits.get().to_string());
-    let Kind::Totp { period: seconds } = token.kind;
-    assert_eq!(period, seconds.seconds().to_string());
-    assert!(
-        Secret::from_base32(secret)
-            .unwrap()
-            .is_same_as(&token.secret)
-    );
+    let (issuer, account) = label.split_once(':').unwrap();
+    let parameters = query.split('&').map(|parameter| {
+        let (key, value) = parameter.split_once('=').unwrap();
+        (key, decoded(value))
+    });
+    ((decoded(issuer), decoded(account)), parameters.collect())
 }
 
 /// A token of which `shape` says algorithm, digits and period; its secret is `length` bytes taken from `bytes`, in turn.
