@@ -8,9 +8,11 @@ use std::fmt;
 use nix::errno::Errno;
 use nix::unistd::{Uid, User};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 
 /// A person's canonical name: not empty, without control characters, and fit to be a directory's name once encoded.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct UserName(String);
 
 impl UserName {
@@ -51,6 +53,20 @@ impl UserName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for UserName {
+    type Error = BadUserName;
+
+    fn try_from(name: String) -> Result<Self, BadUserName> {
+        Self::parse(&name)
+    }
+}
+
+impl From<UserName> for String {
+    fn from(name: UserName) -> Self {
+        name.0
     }
 }
 

@@ -3,18 +3,22 @@
 //! Unknown keys, wrong types and values out of range are errors that say file, line and what is allowed there. An error
 //! denies: a rule that could not be read must not be taken for one that is not there.
 
+mod policy;
 mod sections;
 mod values;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use toml::de::DeTable;
 
+pub use policy::{BadGroupName, BadNetwork, GroupName, Network, Rule, SecondFactor};
 pub use sections::{
-    BackupCodesConfig, EnrollmentConfig, LoginConfig, Mode, StoreConfig, ThrottleConfig,
-    TokenConfig,
+    AccountConfig, AtLoginConfig, BackupCodesConfig, EnrollmentConfig, LoginConfig, Mode, Qr,
+    ServiceConfig, StoreConfig, ThrottleConfig, TokenConfig, TrustConfig, Whose,
 };
-pub use values::{Issuer, Lock, NotNegative, Number, ServiceName};
+pub use values::{BadDay, BadName, Day, Issuer, Lock, NotNegative, Number, ServiceName};
 
 use crate::check::Rules;
 use crate::lines::line_at;
@@ -33,6 +37,12 @@ pub struct Config {
     /// Who needs a second factor.
     #[serde(deserialize_with = "tables::only")]
     pub enrollment: EnrollmentConfig,
+    /// Who may enroll while they log in.
+    #[serde(deserialize_with = "tables::only")]
+    pub at_login: AtLoginConfig,
+    /// PAM's account phase.
+    #[serde(deserialize_with = "tables::only")]
+    pub account: AccountConfig,
     /// What new tokens look like, and how far codes may be off.
     #[serde(deserialize_with = "tables::only")]
     pub token: TokenConfig,
@@ -42,12 +52,21 @@ pub struct Config {
     /// What wrong codes cost.
     #[serde(deserialize_with = "tables::only")]
     pub throttle: ThrottleConfig,
+    /// How long whoever gave a code is not asked again.
+    #[serde(deserialize_with = "tables::only")]
+    pub trust: TrustConfig,
     /// New sets of backup codes.
     #[serde(deserialize_with = "tables::only")]
     pub backup_codes: BackupCodesConfig,
     /// Where records are kept.
     #[serde(deserialize_with = "tables::only")]
     pub store: StoreConfig,
+    /// What is special about a service.
+    #[serde(deserialize_with = "tables::named")]
+    pub service: BTreeMap<ServiceName, ServiceConfig>,
+    /// Who needs a second factor where; the first one that matches holds, and `enrollment` where none does.
+    #[serde(deserialize_with = "tables::each")]
+    pub rule: Vec<Rule>,
 }
 
 impl Config {
@@ -84,11 +103,8 @@ impl Config {
         match config.contradiction() {
             None => Ok(config),
             Some((keys, problem)) => {
-                let line = keys.iter().find_map(|key| {
-                    text.lines()
-                        .position(|line| line.trim_start().starts_with(key))
-                });
-                Err(wrong(line.map_or(1, |line| line + 1), problem.to_owned()))
+                let line = keys.iter().find_map(|key| line_of(text, key));
+                Err(wrong(line.unwrap_or(1), problem.to_owned()))
             }
         }
     }
@@ -128,29 +144,87 @@ impl Config {
         }
     }
 
+    /// The line in `text` at which each rule begins, counted from 1. `text` is what this configuration was read from.
+    #[must_use]
+    pub fn rule_lines(text: &str) -> Vec<usize> {
+        let Ok(file) = DeTable::parse(text) else {
+            return Vec::new();
+        };
+        let rules = file.get_ref().get("rule");
+        let rules = rules.and_then(|rules| rules.get_ref().as_array());
+        let lines = rules.into_iter().flat_map(|rules| rules.iter());
+        lines.map(|rule| line_at(text, rule.span().start)).collect()
+    }
+
     /// Values that are each in range but do not go together: the keys to mend, one of which is in the file, and how.
     fn contradiction(&self) -> Option<(&'static [&'static str], &'static str)> {
+        self.contradiction_of_modes()
+            .or_else(|| self.contradiction_of_values())
+    }
+
+    fn contradiction_of_modes(&self) -> Option<(&'static [&'static str], &'static str)> {
+        let mode = self.enrollment.mode;
+        if mode != Mode::Required && self.enrollment.deadline.is_some() {
+            return Some((
+                &["enrollment.deadline"],
+                "a deadline goes with mode = \"required\" alone: take it away or change the mode",
+            ));
+        }
+        if mode != Mode::AtLogin {
+            // The defaults may be written: they say nothing.
+            return (self.at_login != AtLoginConfig::default()).then_some((
+                &["at_login"],
+                "[at_login] goes with mode = \"at-login\" alone: take it away or change the mode",
+            ));
+        }
+        match (self.at_login.has_gate(), self.at_login.open) {
+            (false, false) => Some((
+                &["enrollment.mode"],
+                "mode = \"at-login\" needs a gate in [at_login]: networks, until or ticket = true. If whoever has the password \
+                 may enroll, say so with open = true",
+            )),
+            (true, true) => Some((
+                &["at_login.open"],
+                "open = true says that there is no gate, but networks, until or ticket is one: take one of them away",
+            )),
+            (true, false) | (false, true) => None,
+        }
+    }
+
+    fn contradiction_of_values(&self) -> Option<(&'static [&'static str], &'static str)> {
         if self.throttle.longest_lock < self.throttle.first_lock {
             return Some((
-                &["longest_lock", "first_lock"],
+                &["throttle.longest_lock", "throttle.first_lock"],
                 "longest_lock must not be shorter than first_lock",
             ));
         }
         let throttle = self.rules().throttle;
         if throttle.free_failures >= throttle.share_of_one_known_place() {
             return Some((
-                &["hard_limit", "free_failures"],
+                &["throttle.hard_limit", "throttle.free_failures"],
                 "free_failures must be smaller than a fifth of hard_limit, which is what one place may fail",
             ));
         }
         if !self.store.dir.is_absolute() {
             return Some((
-                &["dir"],
+                &["store.dir"],
                 "dir must be an absolute path, such as /var/lib/nightlatch",
             ));
         }
         None
     }
+}
+
+/// The line at which the value of a key, `section.key` or `section`, begins.
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let file = DeTable::parse(text).ok()?;
+    let mut names = key.split('.');
+    let (name, section) = file.get_ref().get_key_value(names.next()?)?;
+    let Some(below) = names.next() else {
+        return Some(line_at(text, name.span().start));
+    };
+    let (name, _) = section.get_ref().as_table()?.get_key_value(below)?;
+    Some(line_at(text, name.span().start))
 }
 
 /// Why the configuration cannot be used. Every one of them denies.
@@ -178,191 +252,4 @@ pub enum ConfigError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    fn parse(text: &str) -> Result<Config, String> {
-        Config::parse(text, Path::new("/etc/x.toml")).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn an_empty_file_is_the_defaults() {
-        assert_eq!(parse(""), Ok(Config::default()));
-    }
-
-    #[test]
-    fn what_is_shown_is_read_back_as_the_same() {
-        let shown = Config::default().to_toml();
-        assert_eq!(parse(&shown), Ok(Config::default()), "{shown}");
-        for line in [
-            "mode = \"required\"",
-            "refusal_floor = \"50ms\"",
-            "longest_lock = \"15m\"",
-            "digits = 6",
-            "algorithm = \"SHA1\"",
-        ] {
-            assert!(
-                shown.lines().any(|shown| shown == line),
-                "{line} in\n{shown}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_documentation_shows_every_key_and_its_default() {
-        let page = include_str!("../../docs/configuration.md");
-        let start = page.find("```toml\n").unwrap() + 8;
-        let block = &page[start..start + page[start..].find("```").unwrap()];
-        assert_eq!(parse(block), Ok(Config::default()));
-        for key in Config::default()
-            .to_toml()
-            .lines()
-            .filter_map(|line| line.split_once(" = "))
-        {
-            assert!(block.lines().any(|line| line.starts_with(key.0)), "{key:?}");
-        }
-        assert!(block.contains("# issuer = "));
-    }
-
-    #[test]
-    fn values_are_taken() {
-        let config = parse(
-            "[enrollment]\nmode = \"optional\"\n[token]\nissuer = \"ACME\"\ndigits = 8\nalgorithm = \"SHA256\"\nwindow = 0\n\
-             [login]\nprompts = 1\nrefusal_floor = \"0s\"\nrhost_from = []\n[throttle]\nlongest_lock = \"1h\"\n\
-             [backup_codes]\ncount = 20\n[store]\ndir = \"/srv/x\"\n",
-        )
-        .unwrap();
-        assert_eq!(config.enrollment.mode, Mode::Optional);
-        assert_eq!(config.token.issuer.as_ref().unwrap().as_str(), "ACME");
-        assert_eq!(
-            (config.rules().window, config.rules().throttle.longest_lock),
-            (0, 3600)
-        );
-        assert_eq!(config.login.refusal_floor.get(), Duration::ZERO);
-        assert_eq!(config.store.dir, Path::new("/srv/x"));
-    }
-
-    #[test]
-    fn every_mistake_says_file_line_and_what_is_allowed() {
-        for (text, message) in [
-            (
-                "[token]\nwidow = 1",
-                "/etc/x.toml, line 2: unknown field `widow`, expected one of `issuer`, `digits`",
-            ),
-            (
-                "\n[tokens]",
-                "/etc/x.toml, line 2: unknown field `tokens`, expected one of `enrollment`, `token`",
-            ),
-            (
-                "[token]\n\ndigits = 9",
-                "/etc/x.toml, line 3: digits must be 6, 7 or 8",
-            ),
-            (
-                "[token]\ndigits = \"6\"",
-                "/etc/x.toml, line 2: invalid type: string \"6\", expected ",
-            ),
-            (
-                "[token]\nperiod = 300",
-                "/etc/x.toml, line 2: period must be between 15 and 120 seconds",
-            ),
-            (
-                "[token]\nwindow = 11",
-                "/etc/x.toml, line 2: the number must be 0 to 10",
-            ),
-            (
-                "[token]\nissuer = \"a:b\"",
-                "/etc/x.toml, line 2: an issuer has",
-            ),
-            (
-                "[login]\nprompts = 0",
-                "/etc/x.toml, line 2: the number must be 1 to 10",
-            ),
-            (
-                "[login]\nrefusal_floor = 50",
-                "/etc/x.toml, line 2: invalid type: integer `50`, expected a duration such as \"30s\"",
-            ),
-            (
-                "[login]\nrefusal_floor = \"6s\"",
-                "/etc/x.toml, line 2: the duration must be 0s to 5s",
-            ),
-            (
-                "[login]\nrefusal_floor = \"-1s\"",
-                "/etc/x.toml, line 2: the duration must be 0s to 5s",
-            ),
-            (
-                "[throttle]\nfirst_lock = \"soon\"",
-                "/etc/x.toml, line 2: not a duration such as \"30s\"",
-            ),
-            (
-                "[throttle]\nfirst_lock = \"0s\"",
-                "/etc/x.toml, line 2: a lock lasts 1s to 24h",
-            ),
-            (
-                "[throttle]\nfirst_lock = \"1h\"",
-                "/etc/x.toml, line 2: longest_lock must not be shorter",
-            ),
-            (
-                "[throttle]\nfirst_lock = \"1h\"\nlongest_lock = \"30min\"",
-                "/etc/x.toml, line 3: longest_lock must not be shorter",
-            ),
-            (
-                "[throttle]\nhard_limit = 101",
-                "/etc/x.toml, line 2: the number must be 10 to 100",
-            ),
-            (
-                "[throttle]\nhard_limit = 25",
-                "/etc/x.toml, line 2: free_failures must be smaller than a fifth of hard_limit",
-            ),
-            (
-                "[throttle]\nfree_failures = 20",
-                "/etc/x.toml, line 2: free_failures must be smaller than a fifth of hard_limit",
-            ),
-            (
-                "[enrollment]\nmode = \"maybe\"",
-                "/etc/x.toml, line 2: unknown variant `maybe`, expected `required` or `optional`",
-            ),
-            (
-                "[backup_codes]\ncount = 0",
-                "/etc/x.toml, line 2: a set has 1 to 20 backup codes",
-            ),
-            (
-                "[store]\ndir = \"here\"",
-                "/etc/x.toml, line 2: dir must be an absolute path",
-            ),
-            ("[token\n", "/etc/x.toml, line 1: "),
-            (
-                "[token]\ndigits = 6\ndigits = 6",
-                "/etc/x.toml, line 3: duplicate key",
-            ),
-        ] {
-            let error = parse(text).unwrap_err();
-            assert!(
-                error.starts_with(message),
-                "{text:?}:\n{error}\nis not\n{message}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_address_is_believed_from_sshd_and_a_uid_from_local_services() {
-        let config = Config::default();
-        assert_eq!(
-            config.place("sshd", Some("192.0.2.7"), 0),
-            Place::of_address("192.0.2.7")
-        );
-        assert_eq!(
-            config.place("sshd", Some("host.example"), 0),
-            Place::Elsewhere
-        );
-        assert_eq!(config.place("sshd", None, 0), Place::Elsewhere);
-        assert_eq!(
-            config.place("sudo", Some("192.0.2.7"), 1000),
-            Place::Local(1000)
-        );
-        assert_eq!(
-            config.place("vsftpd", Some("192.0.2.7"), 0),
-            Place::Elsewhere
-        );
-    }
-}
+mod tests;

@@ -151,7 +151,7 @@ impl<'w> Login<'w> {
     /// question tells nothing; an error there comes after the answer.
     fn verdict_without_asking(&self) -> Option<Verdict> {
         match (self.mode, &self.request.subject) {
-            (Mode::Required, _) => None,
+            (Mode::Required | Mode::AtLogin, _) => None,
             (Mode::Optional, Subject::Unknown) => Some(Verdict::Refused(Refusal::UnknownUser)),
             (Mode::Optional, Subject::Unresolved(fault)) => {
                 Some(Verdict::Unavailable(fault.clone()))

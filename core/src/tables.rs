@@ -1,6 +1,7 @@
 //! What all TOML files of the store have in common: a version, and tables. What serde derives for a struct also reads an array,
 //! by the order of its values: in the place of a table nothing but a table is taken.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -33,6 +34,26 @@ pub(crate) fn only<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     deserializer.deserialize_map(Only(PhantomData))
+}
+
+/// Reads an array of tables; for `#[serde(deserialize_with)]`.
+pub(crate) fn each<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let tables = Vec::<Table<T>>::deserialize(deserializer)?;
+    Ok(tables.into_iter().map(|Table(table)| table).collect())
+}
+
+/// Reads tables that each have a name; for `#[serde(deserialize_with)]`.
+pub(crate) fn named<'de, N, T, D>(deserializer: D) -> Result<BTreeMap<N, T>, D::Error>
+where
+    N: Deserialize<'de> + Ord,
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let tables = BTreeMap::<N, Table<T>>::deserialize(deserializer)?;
+    let inner = |(name, Table(table))| (name, table);
+    Ok(tables.into_iter().map(inner).collect())
 }
 
 struct Only<T>(PhantomData<T>);

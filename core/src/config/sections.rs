@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::values::{Issuer, Lock, NotNegative, Number, ServiceName};
+use super::policy::Network;
+use super::values::{Day, Issuer, Lock, NotNegative, Number, ServiceName};
 use crate::backup_codes::Count;
 use crate::token::{Algorithm, Digits, Period};
 
@@ -15,6 +16,9 @@ use crate::token::{Algorithm, Digits, Period};
 pub struct EnrollmentConfig {
     /// What becomes of people who are not enrolled.
     pub mode: Mode,
+    /// Where required: the last day (UTC) on which whoever was never enrolled is let in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Day>,
 }
 
 /// What becomes of people who are not enrolled.
@@ -26,6 +30,70 @@ pub enum Mode {
     Required,
     /// They are not asked for a code.
     Optional,
+    /// They enroll while they log in, where the gates of `[at_login]` let them; else they stay outside.
+    AtLogin,
+}
+
+/// `[at_login]`: the gates of an enrollment at login. All that are given must let the person through.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AtLoginConfig {
+    /// The services where people may enroll.
+    pub services: Vec<ServiceName>,
+    /// The networks that they have to come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Vec<Network>>,
+    /// The last day (UTC) on which they may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Day>,
+    /// Whether they need an invitation.
+    pub ticket: bool,
+    /// Whether it is meant that there is no gate: then whoever has a password can enroll.
+    pub open: bool,
+    /// How the QR code is drawn.
+    pub qr: Qr,
+}
+
+impl AtLoginConfig {
+    /// Whether anything but the service stands before an enrollment.
+    #[must_use]
+    pub const fn has_gate(&self) -> bool {
+        self.networks.is_some() || self.until.is_some() || self.ticket
+    }
+}
+
+impl Default for AtLoginConfig {
+    fn default() -> Self {
+        Self {
+            services: services(&["sshd", "login"]),
+            networks: None,
+            until: None,
+            ticket: false,
+            open: false,
+            qr: Qr::Utf8,
+        }
+    }
+}
+
+/// How a QR code is drawn in a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Qr {
+    /// In half blocks.
+    Utf8,
+    /// In pairs of number signs; twice as large.
+    Ascii,
+    /// Not at all; the key is shown in text.
+    None,
+}
+
+/// `[account]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountConfig {
+    /// Whether PAM's account phase refuses whoever would need a second factor and has none: with a public key, sshd lets
+    /// people in without asking.
+    pub require_enrollment: bool,
 }
 
 /// `[token]`
@@ -45,6 +113,8 @@ pub struct TokenConfig {
     pub window: Number<0, 10>,
     /// How many steps ahead a used code may lie before the clock is held to be wrong.
     pub resync_window: Number<11, 100>,
+    /// How many counters ahead of the last one used a token that counts may be.
+    pub look_ahead: Number<1, 100>,
 }
 
 impl Default for TokenConfig {
@@ -56,6 +126,7 @@ impl Default for TokenConfig {
             algorithm: Algorithm::Sha1,
             window: Number::of::<1>(),
             resync_window: Number::of::<20>(),
+            look_ahead: Number::of::<10>(),
         }
     }
 }
@@ -80,8 +151,6 @@ pub struct LoginConfig {
 
 impl Default for LoginConfig {
     fn default() -> Self {
-        let services =
-            |names: &[&'static str]| names.iter().map(|name| ServiceName::known(name)).collect();
         Self {
             prompts: Number::of::<3>(),
             refusal_floor: NotNegative::of(Duration::from_millis(50)),
@@ -129,6 +198,22 @@ impl Default for ThrottleConfig {
     }
 }
 
+/// `[trust]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrustConfig {
+    /// How long the same person from the same place to the same service is not asked again; nothing: always asked.
+    pub remember: NotNegative<{ 30 * 24 * 60 * 60 }>,
+}
+
+impl Default for TrustConfig {
+    fn default() -> Self {
+        Self {
+            remember: NotNegative::of(Duration::ZERO),
+        }
+    }
+}
+
 /// `[backup_codes]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -159,4 +244,27 @@ impl Default for StoreConfig {
             dir: "/var/lib/nightlatch".into(),
         }
     }
+}
+
+/// `[service.NAME]`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServiceConfig {
+    /// Whose code is asked for.
+    pub subject: Whose,
+}
+
+/// Whose code a service asks for that changes from one account into another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Whose {
+    /// That of the account that is logged in to (`PAM_USER`).
+    #[default]
+    Target,
+    /// That of the account behind the process (its real uid, not `PAM_RUSER`); where that is root, as with `target`.
+    Invoker,
+}
+
+fn services(names: &[&'static str]) -> Vec<ServiceName> {
+    names.iter().map(|name| ServiceName::known(name)).collect()
 }

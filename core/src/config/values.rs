@@ -1,10 +1,14 @@
 //! Values that a configuration can hold: each type is its own range, and its error says what is allowed.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Unit, civil};
+use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::time::Time;
 
 /// A number from `MIN` to `MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +67,10 @@ impl<'de, const MOST: u64> Deserialize<'de> for NotNegative<MOST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         in_range(deserializer, Duration::ZERO, Duration::from_secs(MOST))?
             .map(Self)
-            .ok_or_else(|| de::Error::custom(format_args!("the duration must be 0s to {MOST}s")))
+            .ok_or_else(|| {
+                let most = SignedDuration::from_secs(MOST.cast_signed());
+                de::Error::custom(format_args!("the duration must be 0s to {most:#}"))
+            })
     }
 }
 
@@ -107,6 +114,77 @@ impl Serialize for Lock {
     }
 }
 
+/// A day of the calendar, in UTC. Written as a date of TOML's (`2027-01-31`) or, like all that is no number, in quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(civil::Date);
+
+impl Day {
+    /// The first moment after it.
+    #[must_use]
+    pub fn end(self) -> Time {
+        // A day has 86,400 seconds in UTC as computers count it; days before 1970 ended at its beginning.
+        let since = civil::date(1970, 1, 1).until((Unit::Day, self.0));
+        let days = since.map_or(0, |span| i64::from(span.get_days()));
+        Time::from_unix(u64::try_from((days + 1) * 86_400).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Day {
+    type Err = BadDay;
+
+    fn from_str(text: &str) -> Result<Self, BadDay> {
+        // The parser takes other forms of ISO 8601 too, and drops a time behind the day.
+        let date: civil::Date = text.parse().map_err(|_| BadDay)?;
+        if date.to_string() == text && date.year() >= 1970 {
+            Ok(Self(date))
+        } else {
+            Err(BadDay)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+        impl<'de> de::Visitor<'de> for Written {
+            type Value = Day;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a day such as 2027-01-31")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Day, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Day, A::Error> {
+                toml::value::Datetime::deserialize(MapAccessDeserializer::new(map))
+                    .ok()
+                    .and_then(|written| written.to_string().parse().ok())
+                    .ok_or_else(|| de::Error::custom(BadDay))
+            }
+        }
+        deserializer.deserialize_any(Written)
+    }
+}
+
+impl Serialize for Day {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The text is not a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a day such as 2027-01-31")]
+pub struct BadDay;
+
 /// The name that authenticators show above a code: 1 to 64 bytes, no colon (it ends the issuer in a URI) and no control characters.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
@@ -143,7 +221,7 @@ impl From<Issuer> for String {
 }
 
 /// The name of a PAM service: that of a file in /etc/pam.d.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ServiceName(String);
 
@@ -217,7 +295,7 @@ fn in_range<'de, D: Deserializer<'de>>(
 }
 
 fn write<S: Serializer>(duration: Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    // No duration here is longer than a day.
+    // No duration here is longer than a month.
     let signed = SignedDuration::try_from(duration).unwrap_or_default();
     serializer.collect_str(&format_args!("{signed:#}"))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::backup_codes::Digest;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Mode, Network};
 use crate::enrollment::Enrollment;
 use crate::state::State;
 use crate::store::marker_property;
@@ -104,6 +104,13 @@ fn assert_in_range(config: &Config) {
     let throttle = rules.throttle;
     assert!(rules.window < rules.resync_window);
     assert!(config.store.dir.is_absolute());
+    let (mode, gates) = (config.enrollment.mode, &config.at_login);
+    assert!(mode == Mode::Required || config.enrollment.deadline.is_none());
+    assert!(mode != Mode::AtLogin || gates.has_gate() != gates.open);
+    let of_rules = config.rule.iter().filter_map(|rule| rule.networks.as_ref());
+    for network in of_rules.chain(gates.networks.as_ref()).flatten() {
+        assert_eq!(Network::parse(&network.to_string()), Ok(*network));
+    }
     // NIST SP 800-63B-4, 3.2.2.
     assert!(throttle.hard_limit <= 100);
     assert!(throttle.free_failures < throttle.share_of_one_known_place());

@@ -56,7 +56,7 @@ pub fn run(app: &App, arguments: &cli::Remove) -> anyhow::Result<()> {
             app.journal.note(&Event::EnrollmentRemoved { user, by });
             screen.say(&format!("{} has no second factor any more.", shown(user)))?;
             match app.config.enrollment.mode {
-                Mode::Required => screen.say(
+                Mode::Required | Mode::AtLogin => screen.say(
                     "Where a code is asked for, they do not get in until they are enrolled again.",
                 ),
                 Mode::Optional => {
