@@ -7,7 +7,8 @@ mod policy;
 mod sections;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -134,14 +135,45 @@ impl Config {
     /// The place that a try comes from, as far as the service can be believed about it.
     #[must_use]
     pub fn place(&self, service: &str, rhost: Option<&str>, real_uid: u32) -> Place {
-        let is_in = |list: &[ServiceName]| list.iter().any(|name| name.as_str() == service);
-        if is_in(&self.login.rhost_from) {
+        if is_in(&self.login.rhost_from, service) {
             rhost.map_or(Place::Elsewhere, Place::of_address)
-        } else if is_in(&self.login.local) {
+        } else if is_in(&self.login.local, service) {
             Place::Local(real_uid)
         } else {
             Place::Elsewhere
         }
+    }
+
+    /// The address that a login comes from, whole and in its canonical form, where it is a literal one, the service is believed
+    /// about it, and it is not a loopback address.
+    #[must_use]
+    pub fn address(&self, service: &str, rhost: Option<&str>) -> Option<IpAddr> {
+        let is_believed = is_in(&self.login.rhost_from, service);
+        let address: IpAddr = rhost.filter(|_| is_believed)?.parse().ok()?;
+        Some(address.to_canonical()).filter(|address| !address.is_loopback())
+    }
+
+    /// The groups that rules name, each once.
+    #[must_use]
+    pub fn groups_in_rules(&self) -> BTreeSet<&GroupName> {
+        let lists = self.rule.iter().filter_map(|rule| rule.groups.as_ref());
+        lists.flatten().collect()
+    }
+
+    /// Whether anything depends on the network that somebody comes from: a rule, a gate, trust.
+    #[must_use]
+    pub fn asks_for_networks(&self) -> bool {
+        self.rule.iter().any(|rule| rule.networks.is_some())
+            || self.at_login.networks.is_some()
+            || !self.trust.remember.get().is_zero()
+    }
+
+    /// Whose code a service asks for.
+    #[must_use]
+    pub fn whose(&self, service: &str) -> Whose {
+        let mut services = self.service.iter();
+        let service = services.find(|(name, _)| name.as_str() == service);
+        service.map_or(Whose::Target, |(_, config)| config.subject)
     }
 
     /// The line in `text` at which each rule begins, counted from 1. `text` is what this configuration was read from.
@@ -213,6 +245,10 @@ impl Config {
         }
         None
     }
+}
+
+fn is_in(services: &[ServiceName], service: &str) -> bool {
+    services.iter().any(|name| name.as_str() == service)
 }
 
 /// The line at which the value of a key, `section.key` or `section`, begins.

@@ -1,0 +1,192 @@
+//! Who needs a second factor where: a pure function of the configuration's rules and the circumstances of a login.
+//!
+//! Rules are read from the top, and the first one that matches holds. What could not be found out about somebody (the name
+//! service failed) counts as a match for rules that require or deny, and not for rules that skip. What is found out, and how, is
+//! the business of [`surroundings`](crate::surroundings).
+
+use std::net::IpAddr;
+
+use crate::config::{Config, GroupName, Rule, SecondFactor};
+
+/// All that rules can ask about a login.
+#[derive(Clone, Debug)]
+pub struct Circumstances<'a> {
+    /// Whose code is asked for.
+    pub who: Who<'a>,
+    /// The PAM service.
+    pub service: &'a str,
+    /// Where the person comes from.
+    pub remote: Remote,
+}
+
+/// Whose code is asked for, as far as rules know people.
+#[derive(Clone, Debug)]
+pub enum Who<'a> {
+    /// Somebody with an account.
+    Account {
+        /// The canonical name.
+        name: &'a str,
+        /// The groups, of those that rules name.
+        groups: Groups,
+    },
+    /// A name that leads to no account: it is no user and in no group.
+    Nobody,
+    /// A name that the name service could not tell anything about.
+    Unresolved,
+}
+
+/// The groups of somebody, of those that rules name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Groups {
+    /// They are in these, as primary or supplementary groups.
+    pub known: Vec<GroupName>,
+    /// Of these it could not be found out.
+    pub unresolved: Vec<GroupName>,
+}
+
+/// Where a login comes from, as far as rules and trust may rely on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remote {
+    /// A literal address from a service that is believed, in its canonical form. Not a loopback address, nor one of this host.
+    Believed(IpAddr),
+    /// The same, but it could not be found out whether it is one of this host.
+    MaybeOurs(IpAddr),
+    /// Anything else. No network holds it.
+    NotBelieved,
+}
+
+/// What holds for a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// Whether the second factor is asked for.
+    pub demand: Demand,
+    /// The number of the rule that says so, counted from 1; none where the mode of `[enrollment]` does.
+    pub by: Option<usize>,
+}
+
+/// Whether the second factor is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// It is, and whoever is not enrolled stays outside.
+    Require,
+    /// It is not.
+    Skip,
+    /// It is, as of everybody, and no answer is good enough.
+    Deny,
+    /// As the mode of `[enrollment]` says.
+    AsMode,
+}
+
+/// A condition of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// `services`
+    Services,
+    /// `users`
+    Users,
+    /// `groups`
+    Groups,
+    /// `networks`
+    Networks,
+}
+
+/// What holds under these circumstances.
+#[must_use]
+pub fn rule(config: &Config, circumstances: &Circumstances<'_>) -> Ruling {
+    let first = config
+        .rule
+        .iter()
+        .position(|rule| mismatch(rule, circumstances).is_none());
+    match first {
+        None => Ruling {
+            demand: Demand::AsMode,
+            by: None,
+        },
+        Some(index) => Ruling {
+            demand: match config.rule[index].second_factor {
+                SecondFactor::Require => Demand::Require,
+                SecondFactor::Skip => Demand::Skip,
+                SecondFactor::Deny => Demand::Deny,
+            },
+            by: Some(index + 1),
+        },
+    }
+}
+
+/// The first condition of a rule that does not hold; none where the rule matches.
+#[must_use]
+pub fn mismatch(rule: &Rule, circumstances: &Circumstances<'_>) -> Option<Condition> {
+    let doubtful_is_enough = match rule.second_factor {
+        SecondFactor::Require | SecondFactor::Deny => true,
+        SecondFactor::Skip => false,
+    };
+    let conditions = [
+        (Condition::Services, services(rule, circumstances)),
+        (Condition::Users, users(rule, &circumstances.who)),
+        (Condition::Groups, groups(rule, &circumstances.who)),
+        (Condition::Networks, networks(rule, circumstances.remote)),
+    ];
+    let fails = |answer| match answer {
+        Answer::Holds => false,
+        Answer::CannotTell => !doubtful_is_enough,
+        Answer::Fails => true,
+    };
+    conditions
+        .into_iter()
+        .find_map(|(condition, answer)| fails(answer).then_some(condition))
+}
+
+/// Whether a condition holds. In the order of how much it takes: of several values the best one counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Answer {
+    Fails,
+    CannotTell,
+    Holds,
+}
+
+impl Answer {
+    fn holds_if(condition: bool) -> Self {
+        if condition { Self::Holds } else { Self::Fails }
+    }
+}
+
+/// A condition that is not given holds; one without values does not.
+fn best<T>(values: Option<&Vec<T>>, answer: impl Fn(&T) -> Answer) -> Answer {
+    values.map_or(Answer::Holds, |values| {
+        values.iter().map(answer).max().unwrap_or(Answer::Fails)
+    })
+}
+
+fn services(rule: &Rule, circumstances: &Circumstances<'_>) -> Answer {
+    best(rule.services.as_ref(), |service| {
+        Answer::holds_if(service.as_str() == circumstances.service)
+    })
+}
+
+fn users(rule: &Rule, who: &Who<'_>) -> Answer {
+    best(rule.users.as_ref(), |user| match who {
+        Who::Account { name, .. } => Answer::holds_if(user.as_str() == *name),
+        Who::Nobody => Answer::Fails,
+        Who::Unresolved => Answer::CannotTell,
+    })
+}
+
+fn groups(rule: &Rule, who: &Who<'_>) -> Answer {
+    best(rule.groups.as_ref(), |group| match who {
+        Who::Account { groups, .. } if groups.known.contains(group) => Answer::Holds,
+        Who::Account { groups, .. } if groups.unresolved.contains(group) => Answer::CannotTell,
+        Who::Account { .. } | Who::Nobody => Answer::Fails,
+        Who::Unresolved => Answer::CannotTell,
+    })
+}
+
+fn networks(rule: &Rule, remote: Remote) -> Answer {
+    best(rule.networks.as_ref(), |network| match remote {
+        Remote::Believed(address) if network.contains(address) => Answer::Holds,
+        Remote::MaybeOurs(address) if network.contains(address) => Answer::CannotTell,
+        Remote::Believed(_) | Remote::MaybeOurs(_) | Remote::NotBelieved => Answer::Fails,
+    })
+}
+
+#[cfg(test)]
+mod tests;
