@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::unistd::User;
@@ -11,7 +11,9 @@ use crate::authenticator::Phone;
 use crate::command::Run;
 use crate::outcome::Code;
 use crate::sandbox::scratch;
-use crate::ssh::Ssh;
+use crate::neighbour::Neighbour;
+use crate::ssh::{Client, Ssh};
+use crate::transfer::Transfer;
 use crate::tries::Tries;
 use crate::world::{World, system};
 
@@ -226,14 +228,14 @@ impl<'w> Person<'w> {
     #[must_use]
     pub fn ssh_with_password(&self, password: &str) -> Ssh {
         self.world.start_sshd();
-        Ssh::begin(&self.name, password, "keyboard-interactive")
+        Ssh::begin(&self.client("keyboard-interactive"), password)
     }
 
     /// Begins a login by SSH's method `password`, in which sshd gives the password as the answer to every question.
     #[must_use]
     pub fn ssh_by_password_method(&self) -> Ssh {
         self.world.start_sshd();
-        Ssh::begin(&self.name, &self.password, "password")
+        Ssh::begin(&self.client("password"), &self.password)
     }
 
     /// Begins a login by `ssh` with a key that opens this account. What is asked for after it is a code, or nothing.
@@ -241,7 +243,10 @@ impl<'w> Person<'w> {
     pub fn ssh_with_key(&self) -> Ssh {
         let key = self.key();
         self.world.start_sshd();
-        Ssh::begin_without_password(&self.name, Some(&key))
+        Ssh::begin_without_password(&Client {
+            key: Some(&key),
+            ..self.client(KEY_THEN_QUESTIONS)
+        })
     }
 
     /// The same where the password is asked for after the key. It is given at once.
@@ -249,14 +254,72 @@ impl<'w> Person<'w> {
     pub fn ssh_with_key_and_password(&self) -> Ssh {
         let key = self.key();
         self.world.start_sshd();
-        Ssh::begin_with_key_and_password(&self.name, &key, &self.password)
+        let client = Client {
+            key: Some(&key),
+            ..self.client(KEY_THEN_QUESTIONS)
+        };
+        Ssh::begin(&client, &self.password)
     }
 
     /// Begins a login by `ssh` with nothing but the name: neither key nor password.
     #[must_use]
     pub fn ssh_with_nothing(&self) -> Ssh {
         self.world.start_sshd();
-        Ssh::begin_without_password(&self.name, None)
+        Ssh::begin_without_password(&self.client(KEY_THEN_QUESTIONS))
+    }
+
+    /// Begins a login by `ssh` from another machine. The password is given at once.
+    #[must_use]
+    pub fn ssh_from(&self, neighbour: &Neighbour) -> Ssh {
+        self.world.start_sshd();
+        let client = Client {
+            from: Some(neighbour),
+            ..self.client("keyboard-interactive")
+        };
+        Ssh::begin(&client, &self.password)
+    }
+
+    /// Begins a login by `ssh` from another machine with a key that opens this account.
+    #[must_use]
+    pub fn ssh_with_key_from(&self, neighbour: &Neighbour) -> Ssh {
+        let key = self.key();
+        self.world.start_sshd();
+        Ssh::begin_without_password(&Client {
+            key: Some(&key),
+            from: Some(neighbour),
+            ..self.client(KEY_THEN_QUESTIONS)
+        })
+    }
+
+    /// Begins to copy a file to the person's home with `scp`. The password is given at once.
+    #[must_use]
+    pub fn scp(&self, file: &Path, name: &str) -> Transfer {
+        self.world.start_sshd();
+        let client = self.client("keyboard-interactive");
+        Transfer::scp(&client, file, name, &self.password)
+    }
+
+    /// Begins a session of `sftp`. The password is given at once.
+    #[must_use]
+    pub fn sftp(&self) -> Transfer {
+        self.world.start_sshd();
+        let client = self.client("keyboard-interactive");
+        Transfer::sftp(&client, &self.password)
+    }
+
+    /// The person's home.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        PathBuf::from(format!("{HOMES}/{}", self.name))
+    }
+
+    fn client<'a>(&'a self, methods: &'a str) -> Client<'a> {
+        Client {
+            user: &self.name,
+            methods,
+            key: None,
+            from: None,
+        }
     }
 
     /// Lets the person use sudo for everything.
@@ -320,6 +383,9 @@ pub const STORE: &str = "/var/lib/nightlatch";
 
 /// Passing people are numbered from here on, and by their line in `/etc/passwd`.
 const FIRST_PASSING: usize = 20_000;
+
+/// By key, and then whatever sshd asks.
+const KEY_THEN_QUESTIONS: &str = "publickey,keyboard-interactive";
 
 /// Where everybody's home is.
 const HOMES: &str = "/run/home";

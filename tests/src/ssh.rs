@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::neighbour::Neighbour;
 use crate::sandbox::scratch;
 use crate::terminal::Terminal;
 use crate::world::system;
@@ -35,26 +36,17 @@ enum End {
 }
 
 impl Ssh {
-    /// Begins a login and gives the password by that method of SSH: `keyboard-interactive`, or `password`.
-    pub(crate) fn begin(user: &str, password: &str, method: &str) -> Self {
-        Self::with_password(connect(user, method, None), password)
-    }
-
-    /// Begins a login by that key (by none: with nothing but a name), after which a code may be asked for.
-    pub(crate) fn begin_without_password(user: &str, key: Option<&Path>) -> Self {
-        Self::seen(connect(user, "publickey,keyboard-interactive", key))
-    }
-
-    /// Begins a login by that key, after which a password is asked for.
-    pub(crate) fn begin_with_key_and_password(user: &str, key: &Path, password: &str) -> Self {
-        let method = "publickey,keyboard-interactive";
-        Self::with_password(connect(user, method, Some(key)), password)
-    }
-
-    fn with_password(mut terminal: Terminal, password: &str) -> Self {
+    /// Begins a login, gives the password, and waits for what comes then.
+    pub(crate) fn begin(client: &Client<'_>, password: &str) -> Self {
+        let mut terminal = client.connect();
         terminal.expect("assword:");
         terminal.type_line(password);
         Self::seen(terminal)
+    }
+
+    /// Begins a login in which no password is asked for: by key, or with nothing but a name.
+    pub(crate) fn begin_without_password(client: &Client<'_>) -> Self {
+        Self::seen(client.connect())
     }
 
     fn seen(terminal: Terminal) -> Self {
@@ -176,26 +168,58 @@ pub(crate) fn assert_says_refused(shown: &str) {
     );
 }
 
-/// `ssh` on a terminal, with nothing of the machine's own settings.
-fn connect(user: &str, methods: &str, key: Option<&Path>) -> Terminal {
-    let mut options = vec![
-        "StrictHostKeyChecking=accept-new".to_owned(),
-        format!(
-            "UserKnownHostsFile={}",
-            scratch().join("known_hosts").display()
-        ),
-        format!("PreferredAuthentications={methods}"),
-        "NumberOfPasswordPrompts=1".to_owned(),
-        "LogLevel=ERROR".to_owned(),
-        "IdentitiesOnly=yes".to_owned(),
-    ];
-    options.extend(key.map(|key| format!("IdentityFile={}", key.display())));
-    let mut arguments = vec!["-F".to_owned(), "none".to_owned()];
-    for option in options {
-        arguments.extend(["-o".to_owned(), option]);
+/// Who connects, how, and from where.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Client<'a> {
+    /// The account on the other side.
+    pub user: &'a str,
+    /// The methods of SSH, in the order of preference.
+    pub methods: &'a str,
+    /// The key, if there is one.
+    pub key: Option<&'a Path>,
+    /// Another machine than this one.
+    pub from: Option<&'a Neighbour>,
+}
+
+impl Client<'_> {
+    /// `ssh` on a terminal.
+    fn connect(&self) -> Terminal {
+        self.run("ssh", &[self.destination()])
     }
-    arguments.push(format!("{user}@127.0.0.1"));
-    Terminal::run("ssh", &arguments)
+
+    /// A program of OpenSSH on a terminal, with nothing of the machine's own settings.
+    pub(crate) fn run(&self, program: &str, arguments: &[String]) -> Terminal {
+        let mut words = self.from.map_or_else(Vec::new, |from| from.words().into());
+        words.extend([program, "-F", "none"].map(str::to_owned));
+        for option in self.options() {
+            words.extend(["-o".to_owned(), option]);
+        }
+        words.extend_from_slice(arguments);
+        Terminal::run(&words[0], &words[1..])
+    }
+
+    /// `alice@127.0.0.1`
+    pub(crate) fn destination(&self) -> String {
+        let host = self.from.map_or("127.0.0.1", |_| Neighbour::HOST);
+        format!("{}@{host}", self.user)
+    }
+
+    fn options(&self) -> Vec<String> {
+        let known_hosts = scratch().join("known_hosts");
+        let mut options = vec![
+            "StrictHostKeyChecking=accept-new".to_owned(),
+            format!("UserKnownHostsFile={}", known_hosts.display()),
+            format!("PreferredAuthentications={}", self.methods),
+            "NumberOfPasswordPrompts=1".to_owned(),
+            "LogLevel=ERROR".to_owned(),
+            "IdentitiesOnly=yes".to_owned(),
+        ];
+        options.extend(
+            self.key
+                .map(|key| format!("IdentityFile={}", key.display())),
+        );
+        options
+    }
 }
 
 /// Makes a host key, writes a configuration of our own and starts sshd with it.
