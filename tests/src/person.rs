@@ -9,9 +9,9 @@ use nix::unistd::User;
 
 use crate::authenticator::Phone;
 use crate::command::Run;
+use crate::neighbour::Neighbour;
 use crate::outcome::Code;
 use crate::sandbox::scratch;
-use crate::neighbour::Neighbour;
 use crate::ssh::{Client, Ssh};
 use crate::transfer::Transfer;
 use crate::tries::Tries;

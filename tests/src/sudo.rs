@@ -14,13 +14,26 @@ pub struct Asked<'s> {
 impl Session {
     /// Types `sudo COMMAND` and the person's password. Asks sudo to forget what it remembers first.
     pub fn sudo(&mut self, person: &Person<'_>, command: &str) -> Asked<'_> {
-        let line = format!("sudo -k; sudo {command}; echo status=$?");
-        self.asking(&line, person.password())
+        self.asking(&sudo_line(command), person.password())
+    }
+
+    /// The same where sudo asks for no password.
+    pub fn sudo_without_password(&mut self, command: &str) -> Asked<'_> {
+        self.terminal().type_line(&sudo_line(command));
+        self.asked()
     }
 
     /// Types `su USER -c COMMAND` and that user's password.
     pub fn su(&mut self, to: &Person<'_>, command: &str) -> Asked<'_> {
         self.asking(&su_line(to, command), to.password())
+    }
+
+    /// Types `su - USER -c COMMAND`, which is another service, and that user's password.
+    pub fn su_as_login(&mut self, to: &Person<'_>, command: &str) -> Asked<'_> {
+        self.asking(
+            &su_line(to, command).replacen("su ", "su - ", 1),
+            to.password(),
+        )
     }
 
     /// Types `su USER -c COMMAND` where su asks for no password.
@@ -46,6 +59,10 @@ impl Session {
         asked.see();
         asked
     }
+}
+
+fn sudo_line(command: &str) -> String {
+    format!("sudo -k; sudo {command}; echo status=$?")
 }
 
 fn su_line(to: &Person<'_>, command: &str) -> String {
