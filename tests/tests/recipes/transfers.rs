@@ -1,6 +1,7 @@
 //! Files by scp and sftp, where sshd asks for password and code.
 
 use std::fs;
+use std::path::Path;
 
 use nightlatch_tests::{Page, sandboxed};
 
@@ -11,9 +12,9 @@ fn scp_sends_a_file_after_password_and_code_and_none_after_a_wrong_code() {
     sandboxed(|world| {
         follow(world, Page::README, README_SSHD);
         let alice = world.user("alice").enrolled();
-        let letter = std::env::temp_dir().join("letter");
-        fs::write(&letter, "dear alice\n").unwrap();
-        let sent = alice.scp(&letter, "kept").ends_after(&alice.phone().code());
+        let letter = Path::new("/run/letter");
+        fs::write(letter, "dear alice\n").unwrap();
+        let sent = alice.scp(letter, "kept").ends_after(&alice.phone().code());
         assert!(sent);
         let kept = fs::read_to_string(alice.home().join("kept")).unwrap();
         assert_eq!(kept, "dear alice\n");
