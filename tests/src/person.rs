@@ -319,6 +319,7 @@ impl<'w> Person<'w> {
             methods,
             key: None,
             from: None,
+            log_level: "ERROR",
         }
     }
 

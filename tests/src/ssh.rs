@@ -115,6 +115,15 @@ impl Ssh {
         self.terminal.transcript()
     }
 
+    /// Answers every question with this and gives all that the terminal showed until ssh ended.
+    pub fn always_answers(mut self, answer: &str) -> String {
+        while self.end == End::Asked {
+            self = self.answers(answer);
+        }
+        self.terminal.ended();
+        self.transcript()
+    }
+
     fn ends(&self, end: End) {
         assert_eq!(
             self.end,
@@ -179,6 +188,8 @@ pub(crate) struct Client<'a> {
     pub key: Option<&'a Path>,
     /// Another machine than this one.
     pub from: Option<&'a Neighbour>,
+    /// How much the client tells of what it does: `ERROR`, or `DEBUG1` for what sshd offers.
+    pub log_level: &'a str,
 }
 
 impl Client<'_> {
@@ -211,7 +222,7 @@ impl Client<'_> {
             format!("UserKnownHostsFile={}", known_hosts.display()),
             format!("PreferredAuthentications={}", self.methods),
             "NumberOfPasswordPrompts=1".to_owned(),
-            "LogLevel=ERROR".to_owned(),
+            format!("LogLevel={}", self.log_level),
             "IdentitiesOnly=yes".to_owned(),
         ];
         options.extend(

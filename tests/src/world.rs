@@ -13,7 +13,7 @@ use crate::log::Log;
 use crate::person::{Person, STORE};
 use crate::recipe::Page;
 use crate::sandbox::security_dir;
-use crate::ssh;
+use crate::ssh::{self, Client, Ssh};
 use crate::stacks::{self, DOOR, Stack};
 use crate::terminal::Terminal;
 use crate::tries::Tries;
@@ -169,6 +169,19 @@ impl World {
                 );
             }
         }
+    }
+
+    /// Begins a login by `ssh` of somebody who may not even exist, with that password; the client tells what sshd offers.
+    pub fn ssh_of(&self, user: &str, password: &str) -> Ssh {
+        self.start_sshd();
+        let client = Client {
+            user,
+            methods: "keyboard-interactive",
+            key: None,
+            from: None,
+            log_level: "DEBUG1",
+        };
+        Ssh::begin(&client, password)
     }
 
     /// Starts sshd on port 22 of the sandbox, if it is not running yet.

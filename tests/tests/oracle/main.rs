@@ -1,0 +1,6 @@
+//! Nobody can tell who is enrolled, locked, closed or even there, before a code was proved: not by prompts, texts or offered
+//! methods, and not by how long an answer takes.
+
+mod people;
+mod times;
+mod words;
