@@ -5,9 +5,10 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::check::{Accepted, Factor, Fault, Refusal};
+use crate::check::{Accepted, Exemption, Factor, Fault, Refusal};
 use crate::place::Place;
 use crate::state::Doubt;
+use crate::surroundings::Problem;
 
 /// Where events go. An event that cannot be kept never changes what happens.
 pub trait Audit {
@@ -34,7 +35,14 @@ pub enum Event<'a> {
         whereabouts: &'a str,
     },
     /// Nobody was asked, since the policy says so.
-    Exempt(Origin<'a>),
+    Exempt(Origin<'a>, Exemption),
+    /// Something that a rule asks about could not be found out.
+    Unresolved {
+        /// Whose login it is.
+        origin: Origin<'a>,
+        /// What, what follows from it, and the mend.
+        problem: &'a Problem,
+    },
     /// The configuration or the module's arguments are wrong; everybody is refused.
     Misconfigured {
         /// The PAM service.
@@ -144,6 +152,7 @@ impl Event<'_> {
                 Severity::Error
             }
             Self::Doubtful { .. }
+            | Self::Unresolved { .. }
             | Self::Rejected(
                 _,
                 Refusal::OtherUid
@@ -199,10 +208,18 @@ impl Event<'_> {
                     .origin(origin)
                     .told("problem", &format!("{whereabouts}: {problem}"));
             }
-            Self::Exempt(origin) => {
+            Self::Exempt(origin, exemption) => {
                 line.word("event", "exempt")
-                    .word("reason", "not-enrolled")
+                    .word("reason", exemption.reason())
                     .origin(origin);
+                if let Exemption::Rule { number } = exemption {
+                    line.word("rule", number);
+                }
+            }
+            Self::Unresolved { origin, problem } => {
+                line.word("event", "unresolved")
+                    .origin(origin)
+                    .told("problem", &problem.to_string());
             }
             Self::Misconfigured { service, problem } => {
                 line.word("event", "misconfigured")
@@ -310,6 +327,9 @@ impl Line {
             | Refusal::Locked { remaining: seconds } => {
                 self.word("locked_for", seconds);
             }
+            Refusal::Denied { rule } => {
+                self.word("rule", rule);
+            }
             _ => {}
         }
         if let Some(mend) = refusal.mend(origin.user) {
@@ -386,6 +406,18 @@ mod tests {
                 r#"event=rejected reason=wrong user="alice" service="sshd" locked_for=30"#,
             ),
             (
+                Event::Rejected(origin("alice", None), &Refusal::Denied { rule: 3 }),
+                r#"event=rejected reason=denied user="alice" service="sshd" rule=3"#,
+            ),
+            (
+                Event::Exempt(origin("alice", None), Exemption::Rule { number: 2 }),
+                r#"event=exempt reason=rule user="alice" service="sshd" rule=2"#,
+            ),
+            (
+                Event::Exempt(origin("alice", None), Exemption::Deadline),
+                r#"event=exempt reason=deadline user="alice" service="sshd""#,
+            ),
+            (
                 Event::Accepted(origin("alice", None), &phone),
                 r#"event=accepted user="alice" service="sshd" token="phone""#,
             ),
@@ -410,7 +442,11 @@ mod tests {
     }
 
     /// One of each event with every key that it can have. An event that is missing here does not compile: see `place_of`.
-    fn one_of_each<'a>(accepted: &'a [Accepted; 2], refusal: &'a Refusal) -> Vec<Event<'a>> {
+    fn one_of_each<'a>(
+        accepted: &'a [Accepted; 2],
+        refusal: &'a Refusal,
+        unresolved: &'a Problem,
+    ) -> Vec<Event<'a>> {
         let origin = origin("alice", Some("192.0.2.7"));
         let (user, by, service, label) = ("alice", "root", "sshd", "phone");
         let problem = "something";
@@ -419,7 +455,7 @@ mod tests {
             Event::Accepted(origin, &accepted[1]),
             Event::Rejected(origin, refusal),
             Event::Unavailable(origin, &Fault::Clock),
-            Event::Exempt(origin),
+            Event::Exempt(origin, Exemption::Rule { number: 2 }),
             Event::Misconfigured { service, problem },
             Event::Began {
                 origin,
@@ -453,6 +489,10 @@ mod tests {
                 doubt: Doubt::Copied,
                 whereabouts: "/var/lib/nightlatch/users/alice",
             },
+            Event::Unresolved {
+                origin,
+                problem: unresolved,
+            },
         ]
     }
 
@@ -476,6 +516,7 @@ mod tests {
             Event::EnrollmentRemoved { .. } => 12,
             Event::Unlocked { .. } => 13,
             Event::Doubtful { .. } => 14,
+            Event::Unresolved { .. } => 15,
         }
     }
 
@@ -504,7 +545,9 @@ mod tests {
             wrong: wrong.clone(),
         });
         let locked = Refusal::Wrong { locked_for: 30 };
-        for (index, event) in one_of_each(&accepted, &locked).iter().enumerate() {
+        let unresolved = Problem::from("something".to_owned());
+        let events = one_of_each(&accepted, &locked, &unresolved);
+        for (index, event) in events.iter().enumerate() {
             assert_eq!(place_of(event), index);
             let line = event.render();
             let word = line.split([' ', '=']).nth(1).unwrap();
@@ -533,11 +576,22 @@ mod tests {
             Refusal::NotEnrolled,
             Refusal::OtherUid,
             Refusal::UnknownUser,
+            Refusal::Denied { rule: 1 },
             Refusal::NotACode(BadAnswer::Empty),
             Refusal::Repeated,
         ] {
             let reason = refusal.reason();
             assert!(page.contains(&format!("| `{reason}` |")), "{reason}");
+        }
+        let (_, exemptions) = page.split_once("\nReasons of `exempt`:\n").unwrap();
+        for exemption in [
+            Exemption::NotEnrolled,
+            Exemption::Rule { number: 1 },
+            Exemption::Deadline,
+            Exemption::Trusted,
+        ] {
+            let reason = exemption.reason();
+            assert!(exemptions.contains(&format!("| `{reason}` |")), "{reason}");
         }
     }
 
@@ -545,7 +599,7 @@ mod tests {
     fn a_name_cannot_forge_a_line() {
         let forged = "x\" rhost=\"10.0.0.1\nevent=accepted user=\"root\u{202e}é";
         assert_eq!(
-            Event::Exempt(origin(forged, None)).render(),
+            Event::Exempt(origin(forged, None), Exemption::NotEnrolled).render(),
             r#"event=exempt reason=not-enrolled user="x\" rhost=\"10.0.0.1\u{a}event=accepted user=\"root\u{202e}\u{e9}" service="sshd""#
         );
     }

@@ -82,7 +82,36 @@ pub enum Verdict {
     /// It cannot be told, so it does not.
     Unavailable(Fault),
     /// No second factor is asked for: the administrator's policy says so.
-    Exempt,
+    Exempt(Exemption),
+}
+
+/// Why no second factor is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exemption {
+    /// Nothing is enrolled, and the mode is `optional`.
+    NotEnrolled,
+    /// A rule skips it.
+    Rule {
+        /// The rule's number, counted from 1.
+        number: usize,
+    },
+    /// Nothing was ever enrolled, and the deadline for it is not over.
+    Deadline,
+    /// A code was given there not long ago.
+    Trusted,
+}
+
+impl Exemption {
+    /// The word for it in the log and in `--json`: documented in docs/events.md, and stable.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::NotEnrolled => "not-enrolled",
+            Self::Rule { .. } => "rule",
+            Self::Deadline => "deadline",
+            Self::Trusted => "trusted",
+        }
+    }
 }
 
 /// What opened the door.
@@ -136,6 +165,11 @@ pub enum Refusal {
     OtherUid,
     /// There is no such account.
     UnknownUser,
+    /// Not evaluated: a rule of the administrator's keeps them out, whatever they answer.
+    Denied {
+        /// The rule's number, counted from 1.
+        rule: usize,
+    },
     /// Not evaluated: it has no code's shape.
     NotACode(BadAnswer),
     /// Not evaluated: the same as the answer before.
@@ -154,6 +188,7 @@ impl Refusal {
             | Self::Locked { .. }
             | Self::NotEnrolled
             | Self::UnknownUser
+            | Self::Denied { .. }
             | Self::NotACode(_)
             | Self::Repeated => None,
         }
@@ -172,6 +207,7 @@ impl Refusal {
             Self::NotEnrolled => "not-enrolled",
             Self::OtherUid => "other-uid",
             Self::UnknownUser => "unknown-user",
+            Self::Denied { .. } => "denied",
             Self::NotACode(_) => "not-a-code",
             Self::Repeated => "repeated",
         }

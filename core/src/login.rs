@@ -9,12 +9,14 @@ use std::time::Duration;
 use crate::account::Account;
 use crate::answer::{Answer, BadAnswer};
 use crate::audit::{Audit, Event, Origin};
-use crate::check::{Fault, Refusal, Rules, Verdict};
-use crate::config::{Config, LoginConfig, Mode};
+use crate::check::{Exemption, Fault, Refusal, Rules, Verdict};
+use crate::config::{Config, EnrollmentConfig, LoginConfig, Mode, SecondFactor};
 use crate::messages;
 use crate::place::Place;
+use crate::policy::{self, Ruling};
 use crate::store::{Record, Store};
-use crate::time::Clock;
+use crate::surroundings::{self, Problem, Surroundings};
+use crate::time::{Clock, Time};
 use crate::transaction::{self, Attempt};
 
 /// What a login reaches of the world.
@@ -26,6 +28,8 @@ pub struct World<'w> {
     pub clock: &'w dyn Clock,
     /// The log.
     pub audit: &'w dyn Audit,
+    /// The host: people's groups, its own addresses.
+    pub surroundings: &'w dyn Surroundings,
 }
 
 /// Who wants to come in, and from where.
@@ -119,7 +123,10 @@ pub struct Login<'w> {
     request: Request,
     rules: Rules,
     place: Place,
-    mode: Mode,
+    ruling: Ruling,
+    enrollment: EnrollmentConfig,
+    /// What rules asked about, and could not be found out.
+    unresolved: Vec<Problem>,
     config: LoginConfig,
     longest_lock: Duration,
     questions_left: u32,
@@ -133,11 +140,20 @@ impl<'w> Login<'w> {
     #[must_use]
     pub fn new(world: World<'w>, config: &Config, request: Request) -> Self {
         let rules = config.rules();
+        let (circumstances, unresolved) = surroundings::gather(
+            config,
+            &request.subject,
+            &request.service,
+            request.rhost.as_deref(),
+            world.surroundings,
+        );
         Self {
             world,
+            ruling: policy::rule(config, &circumstances),
+            unresolved,
             place: config.place(&request.service, request.rhost.as_deref(), request.real_uid),
             rules,
-            mode: config.enrollment.mode,
+            enrollment: config.enrollment.clone(),
             config: config.login.clone(),
             longest_lock: Duration::from_secs(rules.throttle.longest_lock),
             questions_left: config.login.prompts.get(),
@@ -150,27 +166,69 @@ impl<'w> Login<'w> {
     /// Whether the person is asked at all. Where a second factor is required everybody is, enrolled or not, so that the
     /// question tells nothing; an error there comes after the answer.
     fn verdict_without_asking(&self) -> Option<Verdict> {
-        match (self.mode, &self.request.subject) {
-            (Mode::Required | Mode::AtLogin, _) => None,
-            (Mode::Optional, Subject::Unknown) => Some(Verdict::Refused(Refusal::UnknownUser)),
-            (Mode::Optional, Subject::Unresolved(fault)) => {
-                Some(Verdict::Unavailable(fault.clone()))
-            }
-            (Mode::Optional, Subject::Known(account)) => match self.world.store.look(&account.name)
-            {
-                Ok(Record {
-                    enrollment: Some(_),
-                    ..
-                }) => None,
-                Ok(record) if record.is_empty() => Some(Verdict::Exempt),
-                // Half a record must not read as "not enrolled".
-                Ok(_) => {
-                    let whereabouts = self.world.store.whereabouts(&account.name);
-                    let fault = Fault::EnrollmentLost.of(&account.name, &whereabouts);
-                    Some(Verdict::Unavailable(fault))
-                }
-                Err(error) => Some(Verdict::Unavailable(Fault::Unusable(error.to_string()))),
+        match self.ruling {
+            Ruling::Rule {
+                says: SecondFactor::Require | SecondFactor::Deny,
+                ..
+            } => None,
+            Ruling::Rule {
+                says: SecondFactor::Skip,
+                number,
+            } => Some(self.known().map_or_else(
+                |verdict| verdict,
+                |_| Verdict::Exempt(Exemption::Rule { number }),
+            )),
+            Ruling::Mode => match self.enrollment.mode {
+                Mode::Required => self
+                    .is_before_deadline()
+                    .then_some(Verdict::Exempt(Exemption::Deadline)),
+                Mode::AtLogin => None,
+                Mode::Optional => self
+                    .known()
+                    .map_or_else(Some, |account| self.verdict_where_optional(account)),
             },
+        }
+    }
+
+    /// The account that is asked for; without one, the verdict of whoever is not asked at all.
+    fn known(&self) -> Result<&Account, Verdict> {
+        match &self.request.subject {
+            Subject::Known(account) => Ok(account),
+            Subject::Unknown => Err(Verdict::Refused(Refusal::UnknownUser)),
+            Subject::Unresolved(fault) => Err(Verdict::Unavailable(fault.clone())),
+        }
+    }
+
+    /// Whether somebody never had anything enrolled and need not yet. Whatever cannot be told is told after the answer.
+    fn is_before_deadline(&self) -> bool {
+        let (Some(deadline), Subject::Known(account)) =
+            (self.enrollment.deadline, &self.request.subject)
+        else {
+            return false;
+        };
+        let is_before = |now: Time| now < deadline.end();
+        self.world.clock.now().is_ok_and(is_before)
+            && self
+                .world
+                .store
+                .look(&account.name)
+                .is_ok_and(|record| record.is_empty())
+    }
+
+    fn verdict_where_optional(&self, account: &Account) -> Option<Verdict> {
+        match self.world.store.look(&account.name) {
+            Ok(Record {
+                enrollment: Some(_),
+                ..
+            }) => None,
+            Ok(record) if record.is_empty() => Some(Verdict::Exempt(Exemption::NotEnrolled)),
+            // Half a record must not read as "not enrolled".
+            Ok(_) => {
+                let whereabouts = self.world.store.whereabouts(&account.name);
+                let fault = Fault::EnrollmentLost.of(&account.name, &whereabouts);
+                Some(Verdict::Unavailable(fault))
+            }
+            Err(error) => Some(Verdict::Unavailable(Fault::Unusable(error.to_string()))),
         }
     }
 
@@ -201,21 +259,23 @@ impl<'w> Login<'w> {
         {
             return Verdict::Refused(Refusal::Repeated);
         }
-        let verdict = match &self.request.subject {
-            Subject::Known(account) => self.attempt(account, &answer),
-            Subject::Unknown => {
-                self.attempt_of_nobody(&answer, Verdict::Refused(Refusal::UnknownUser))
-            }
-            Subject::Unresolved(fault) => {
-                self.attempt_of_nobody(&answer, Verdict::Unavailable(fault.clone()))
-            }
+        let verdict = match (self.ruling, self.known()) {
+            (
+                Ruling::Rule {
+                    says: SecondFactor::Deny,
+                    number: rule,
+                },
+                _,
+            ) => self.attempt_of_nobody(&answer, Verdict::Refused(Refusal::Denied { rule })),
+            (_, Ok(account)) => self.attempt(account, &answer),
+            (_, Err(verdict)) => self.attempt_of_nobody(&answer, verdict),
         };
         match &verdict {
             Verdict::Unavailable(fault) => self.fault = Some(fault.clone()),
             // These were not looked at: the same may be given again.
             Verdict::Refused(Refusal::Locked { .. } | Refusal::ShareUsedUp | Refusal::Disabled) => {
             }
-            Verdict::Accepted(_) | Verdict::Refused(_) | Verdict::Exempt => {
+            Verdict::Accepted(_) | Verdict::Refused(_) | Verdict::Exempt(_) => {
                 self.previous = Some(answer);
             }
         }
@@ -277,7 +337,7 @@ impl<'w> Login<'w> {
             Verdict::Accepted(accepted) => Event::Accepted(origin, accepted),
             Verdict::Refused(refusal) => Event::Rejected(origin, refusal),
             Verdict::Unavailable(fault) => Event::Unavailable(origin, fault),
-            Verdict::Exempt => Event::Exempt(origin),
+            Verdict::Exempt(exemption) => Event::Exempt(origin, *exemption),
         });
     }
 
@@ -293,6 +353,12 @@ impl<'w> Login<'w> {
 
 impl Conversation for Login<'_> {
     fn start(&mut self) -> Step {
+        for problem in &self.unresolved {
+            let origin = self.origin();
+            self.world
+                .audit
+                .note(&Event::Unresolved { origin, problem });
+        }
         match self.verdict_without_asking() {
             None => self.ask(None),
             Some(verdict) => {
@@ -319,7 +385,7 @@ impl Conversation for Login<'_> {
                 messages::refused(refusal, &self.config, self.longest_lock)
             }
             // The number of questions does not tell whose record it is that cannot be read.
-            Verdict::Unavailable(_) | Verdict::Exempt => {
+            Verdict::Unavailable(_) | Verdict::Exempt(_) => {
                 messages::unavailable(&self.config, self.longest_lock)
             }
         };

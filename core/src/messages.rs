@@ -64,6 +64,7 @@ pub fn refused(refusal: &Refusal, login: &LoginConfig, longest_lock: Duration) -
         Refusal::NotEnrolled | Refusal::OtherUid | Refusal::UnknownUser => {
             "No second factor is set up for you yet. Ask your administrator to enroll you.".to_owned()
         }
+        Refusal::Denied { .. } => "You may not log in this way. Ask your administrator.".to_owned(),
         Refusal::NotACode(_) => "That is not a code. Type the digits that your authenticator shows.".to_owned(),
         Refusal::Repeated => "That is the code from before. Wait for the next one.".to_owned(),
     }
@@ -157,6 +158,7 @@ mod tests {
             Refusal::NotEnrolled,
             Refusal::OtherUid,
             Refusal::UnknownUser,
+            Refusal::Denied { rule: 1 },
             Refusal::NotACode(BadAnswer::Empty),
             Refusal::Repeated,
         ] {

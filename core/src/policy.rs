@@ -57,24 +57,16 @@ pub enum Remote {
 
 /// What holds for a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ruling {
-    /// Whether the second factor is asked for.
-    pub demand: Demand,
-    /// The number of the rule that says so, counted from 1; none where the mode of `[enrollment]` does.
-    pub by: Option<usize>,
-}
-
-/// Whether the second factor is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Demand {
-    /// It is, and whoever is not enrolled stays outside.
-    Require,
-    /// It is not.
-    Skip,
-    /// It is, as of everybody, and no answer is good enough.
-    Deny,
-    /// As the mode of `[enrollment]` says.
-    AsMode,
+pub enum Ruling {
+    /// What this rule says.
+    Rule {
+        /// Its number, counted from 1.
+        number: usize,
+        /// What it says.
+        says: SecondFactor,
+    },
+    /// What the mode of `[enrollment]` says, for no rule matches.
+    Mode,
 }
 
 /// A condition of a rule.
@@ -93,24 +85,13 @@ pub enum Condition {
 /// What holds under these circumstances.
 #[must_use]
 pub fn rule(config: &Config, circumstances: &Circumstances<'_>) -> Ruling {
-    let first = config
-        .rule
-        .iter()
-        .position(|rule| mismatch(rule, circumstances).is_none());
-    match first {
-        None => Ruling {
-            demand: Demand::AsMode,
-            by: None,
-        },
-        Some(index) => Ruling {
-            demand: match config.rule[index].second_factor {
-                SecondFactor::Require => Demand::Require,
-                SecondFactor::Skip => Demand::Skip,
-                SecondFactor::Deny => Demand::Deny,
-            },
-            by: Some(index + 1),
-        },
-    }
+    let mut numbered = (1..).zip(&config.rule);
+    numbered
+        .find(|(_, rule)| mismatch(rule, circumstances).is_none())
+        .map_or(Ruling::Mode, |(number, rule)| Ruling::Rule {
+            number,
+            says: rule.second_factor,
+        })
 }
 
 /// The first condition of a rule that does not hold; none where the rule matches.

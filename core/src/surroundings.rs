@@ -46,6 +46,12 @@ pub struct Unresolved(pub Errno);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem(String);
 
+impl From<String> for Problem {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

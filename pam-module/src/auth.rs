@@ -6,9 +6,10 @@ use nightlatch_core::account::Account;
 use nightlatch_core::answer::Answer;
 use nightlatch_core::audit::{Audit as _, Event, Origin};
 use nightlatch_core::check::{Fault, Verdict};
-use nightlatch_core::config::{Config, ConfigError, DEFAULT_PATH};
+use nightlatch_core::config::{Config, ConfigError, DEFAULT_PATH, Whose};
 use nightlatch_core::login::{Conversation, Login, Request, Subject, Then, World};
 use nightlatch_core::store::FileStore;
+use nightlatch_core::surroundings::System;
 use nightlatch_core::time::SystemClock;
 use pamsm::PamError;
 
@@ -44,7 +45,7 @@ pub fn authenticate(host: &dyn PamHost, words: &[String]) -> PamError {
         Ok(config) => config,
         Err(error) => return misconfigured(&error.to_string()),
     };
-    let code = match request(host, &arguments, service) {
+    let code = match request(host, &arguments, &config, service) {
         Ok(request) => converse(host, &arguments, &config, request),
         Err(code) => code,
     };
@@ -65,16 +66,25 @@ fn load(arguments: &Arguments) -> Result<Config, ConfigError> {
 fn request(
     host: &dyn PamHost,
     arguments: &Arguments,
+    config: &Config,
     service: String,
 ) -> Result<Request, PamError> {
     let name = host
         .user()
         .map_err(|ConversationFailed| conversation_failed(host, ""))?;
-    let subject = match str::from_utf8(&name).map(Account::look_up) {
-        Ok(Ok(Some(account))) => Subject::Known(account),
+    let account = match (config.whose(&service), host.real_uid()) {
+        // PAM_RUSER is what the application says; the uid is what the kernel does. root has no invoker behind it.
+        (Whose::Invoker, uid @ 1..) => Account::of_uid(uid),
+        // A name that is not even text is nobody's.
+        (Whose::Target | Whose::Invoker, _) => {
+            str::from_utf8(&name).map_or(Ok(None), Account::look_up)
+        }
+    };
+    let subject = match account {
+        Ok(Some(account)) => Subject::Known(account),
         // The question does not tell these from people who exist; the refusal after it does not either.
-        Ok(Ok(None)) | Err(_) => Subject::Unknown,
-        Ok(Err(error)) => Subject::Unresolved(Fault::Unusable(error.to_string())),
+        Ok(None) => Subject::Unknown,
+        Err(error) => Subject::Unresolved(Fault::Unusable(error.to_string())),
     };
     Ok(Request {
         subject,
@@ -116,6 +126,7 @@ fn converse(
         store: &store,
         clock: &clock,
         audit: &audit,
+        surroundings: &System,
     };
     let mut login = Login::new(world, config, request);
     let mut step = login.start();
@@ -140,7 +151,7 @@ fn code_of(verdict: &Verdict, arguments: &Arguments) -> PamError {
         Verdict::Accepted(_) => PamError::SUCCESS,
         Verdict::Refused(_) => PamError::AUTH_ERR,
         Verdict::Unavailable(_) => PamError::AUTHINFO_UNAVAIL,
-        Verdict::Exempt => match arguments.skip {
+        Verdict::Exempt(_) => match arguments.skip {
             Skip::Ignore => PamError::IGNORE,
             Skip::Success => PamError::SUCCESS,
         },
@@ -189,10 +200,14 @@ mod tests {
 
     /// A login as the hook makes it once the configuration is read: a store that is not there, and no floor to wait for.
     fn login(host: &FakeHost) -> PamError {
+        login_under("", host)
+    }
+
+    fn login_under(toml: &str, host: &FakeHost) -> PamError {
         let text = "[store]\ndir = \"/nonexistent/nightlatch\"\n[login]\nrefusal_floor = \"0s\"\n";
-        let config = Config::parse(text, Path::new("test")).unwrap();
+        let config = Config::parse(&format!("{text}{toml}"), Path::new("test")).unwrap();
         let arguments = Arguments::parse(&[]).unwrap();
-        request(host, &arguments, "sshd".to_owned()).map_or_else(
+        request(host, &arguments, &config, "sshd".to_owned()).map_or_else(
             |code| code,
             |request| converse(host, &arguments, &config, request),
         )
@@ -245,6 +260,34 @@ mod tests {
     }
 
     #[test]
+    fn the_invoker_is_whoever_the_kernel_says_and_for_root_it_is_the_target() {
+        let invoker = "[service.sshd]\nsubject = \"invoker\"\n[[rule]]\nusers = [\"daemon\"]\nsecond_factor = \"deny\"\n";
+        for (uid, logged) in [
+            (1, "event=rejected reason=denied user=\"daemon\""),
+            (0, "event=unavailable user=\"root\""),
+            // Nobody has this uid.
+            (
+                4_000_000_000,
+                "event=rejected reason=unknown-user user=\"\"",
+            ),
+        ] {
+            let host = FakeHost {
+                uid,
+                ..host("root", &["123456", "234567", "345678"])
+            };
+            assert_ne!(login_under(invoker, &host), PamError::SUCCESS);
+            assert!(host.logged(logged), "{:?}", host.log);
+        }
+        // Unless it is configured, the uid says nothing.
+        let host = FakeHost {
+            uid: 1,
+            ..host("root", &["123456", "234567", "345678"])
+        };
+        login(&host);
+        assert!(host.logged("event=unavailable user=\"root\""));
+    }
+
+    #[test]
     fn a_store_that_is_not_there_denies_after_as_many_answers_as_ever() {
         let host = host("root", &["123456", "234567", "345678"]);
         assert_eq!(login(&host), PamError::AUTHINFO_UNAVAIL);
@@ -263,9 +306,10 @@ mod tests {
     fn only_an_exemption_is_ignored() {
         let arguments = |line| Arguments::parse(&words(line)).unwrap();
         let refused = Verdict::Refused(nightlatch_core::check::Refusal::NotEnrolled);
+        let exempt = Verdict::Exempt(nightlatch_core::check::Exemption::NotEnrolled);
         for (verdict, line, code) in [
-            (Verdict::Exempt, "", PamError::IGNORE),
-            (Verdict::Exempt, "skip=success", PamError::SUCCESS),
+            (exempt.clone(), "", PamError::IGNORE),
+            (exempt, "skip=success", PamError::SUCCESS),
             (refused, "skip=success", PamError::AUTH_ERR),
             (
                 Verdict::Unavailable(Fault::StateLost),

@@ -74,6 +74,8 @@ pub mod tests {
         pub delays: RefCell<Vec<Duration>>,
         /// The effective uid.
         pub euid: u32,
+        /// The real uid.
+        pub uid: u32,
     }
 
     impl FakeHost {
@@ -124,7 +126,7 @@ pub mod tests {
         }
 
         fn real_uid(&self) -> u32 {
-            0
+            self.uid
         }
     }
 }

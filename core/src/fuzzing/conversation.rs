@@ -13,13 +13,14 @@ use crate::enrollment::Enrollment;
 use crate::login::{Conversation, Echo, Login, Request, Step, Subject, Then, World};
 use crate::state::{Bucket, State, TokenState};
 use crate::store::{MemoryStore, Record};
+use crate::surroundings::System;
 use crate::testing::NOW;
 use crate::testing::token::token;
 use crate::time::{Clock, ClockError, Time};
 use crate::token::{Digits, Token};
 
-/// Any answers, at any times, to an enrolled person of any past, to one who is not enrolled and to an unknown name: the
-/// questions, what is said and the time it takes are the same, the questions come to an end, and the door stays shut.
+/// Any answers, at any times, to an enrolled person of any past, to one who is not enrolled and to an unknown name, whether a
+/// rule denies or not: the questions, what is said and the time it takes are the same, the questions come to an end, and the door stays shut.
 pub fn conversation(bytes: &[u8]) {
     let Some((&[failures, flags, prompts, pace], answers)) = bytes.split_first_chunk() else {
         return;
@@ -37,15 +38,24 @@ pub fn conversation(bytes: &[u8]) {
     if !answers.iter().all(is_fit) {
         return;
     }
-    let config = format!("[login]\nprompts = {}\n", 1 + prompts % 10);
-    let config = Config::parse(&config, "/x.toml".as_ref()).unwrap();
+    let text = format!("[login]\nprompts = {}\n", 1 + prompts % 10);
+    let config = Config::parse(&text, "/x.toml".as_ref()).unwrap();
     let store = store(failures, flags);
-    let of = |subject| transcript(subject, &store, &config, &answers, pace);
+    let under = |config: &Config, subject| transcript(subject, &store, config, &answers, pace);
 
-    let unknown = of(Subject::Unknown);
-    assert_eq!(of(Subject::Known(account("bob"))), unknown);
-    assert_eq!(of(Subject::Known(account("alice"))), unknown);
+    let unknown = under(&config, Subject::Unknown);
     assert!(unknown.questions <= config.login.prompts.get());
+    let denying = "[[rule]]\nsecond_factor = \"deny\"\n";
+    let denying = Config::parse(&format!("{text}{denying}"), "/x.toml".as_ref()).unwrap();
+    for config in [&config, &denying] {
+        for subject in [
+            Subject::Unknown,
+            Subject::Known(account("bob")),
+            Subject::Known(account("alice")),
+        ] {
+            assert_eq!(under(config, subject), unknown);
+        }
+    }
 }
 
 /// All that somebody can see of a login.
@@ -69,6 +79,7 @@ fn transcript(
         store,
         clock: &clock,
         audit: &Nowhere,
+        surroundings: &System,
     };
     let request = Request {
         subject,

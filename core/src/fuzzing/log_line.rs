@@ -2,9 +2,10 @@
 
 use super::input::texts;
 use crate::audit::{Event, Origin};
-use crate::check::{Accepted, Factor, Fault, Refusal};
+use crate::check::{Accepted, Exemption, Factor, Fault, Refusal};
 use crate::place::Place;
 use crate::state::{Doubt, WrongCodes};
+use crate::surroundings::Problem;
 use crate::token::Label;
 
 /// Every event with any names is one line of printable ASCII, out of which the same keys come as with harmless names, and
@@ -92,7 +93,7 @@ fn line(kind: u8, names: &[&str; NAMES]) -> String {
             doubt: Doubt::Copied,
             whereabouts: text,
         }),
-        6 => rendered(Event::Exempt(origin)),
+        6 => rendered(Event::Exempt(origin, Exemption::Rule { number: 2 })),
         7 => rendered(Event::Misconfigured {
             service,
             problem: text,
@@ -127,6 +128,11 @@ fn line(kind: u8, names: &[&str; NAMES]) -> String {
         16 => rendered(Event::Rejected(origin, &Refusal::ShareUsedUp)),
         17 => rendered(Event::Rejected(origin, &Refusal::BackupCodesWait)),
         18 => rendered(Event::Rejected(origin, &Refusal::OtherUid)),
+        19 => rendered(Event::Unresolved {
+            origin,
+            problem: &Problem::from(text.to_owned()),
+        }),
+        20 => rendered(Event::Rejected(origin, &Refusal::Denied { rule: 1 })),
         _ => rendered(Event::Unlocked {
             user,
             by,

@@ -1,3 +1,5 @@
+mod policy;
+
 use std::cell::{Cell, RefCell};
 
 use super::*;
@@ -7,6 +9,7 @@ use crate::check::Factor;
 use crate::enrollment::Enrollment;
 use crate::state::{Integrity, SpentCodes, State, TokenState};
 use crate::store::MemoryStore;
+use crate::surroundings::System;
 use crate::testing::CHEAP;
 use crate::testing::token::token;
 use crate::time::{ClockError, Time};
@@ -97,10 +100,15 @@ impl Scene {
     }
 
     fn login(&self, subject: Subject) -> Login<'_> {
+        self.login_on(&System, subject)
+    }
+
+    fn login_on<'w>(&'w self, surroundings: &'w dyn Surroundings, subject: Subject) -> Login<'w> {
         let world = World {
             store: &self.store,
             clock: &self.clock,
             audit: &self.log,
+            surroundings,
         };
         let request = Request {
             subject,
@@ -381,7 +389,7 @@ fn where_optional_only_the_enrolled_are_asked() {
     );
     assert_eq!(
         verdict(scene.login(Subject::Known(bob())).start()),
-        Verdict::Exempt
+        Verdict::Exempt(Exemption::NotEnrolled)
     );
     assert_eq!(
         scene.last_line(),

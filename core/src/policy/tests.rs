@@ -31,8 +31,12 @@ fn circumstances<'a>(name: &'a str, groups: Groups, address: &str) -> Circumstan
     }
 }
 
-fn demand(rules: &str, circumstances: &Circumstances<'_>) -> Demand {
-    rule(&config(rules), circumstances).demand
+/// What the rule that matches says; nothing where none does.
+fn ruling(rules: &str, circumstances: &Circumstances<'_>) -> Option<SecondFactor> {
+    match rule(&config(rules), circumstances) {
+        Ruling::Rule { says, .. } => Some(says),
+        Ruling::Mode => None,
+    }
 }
 
 #[test]
@@ -41,7 +45,7 @@ fn without_rules_the_mode_decides() {
         &Config::default(),
         &circumstances("alice", Groups::default(), "192.0.2.7"),
     );
-    assert_eq!((ruling.demand, ruling.by), (Demand::AsMode, None));
+    assert_eq!(ruling, Ruling::Mode);
 }
 
 #[test]
@@ -51,22 +55,16 @@ fn the_first_rule_that_matches_holds_and_is_numbered_from_one() {
          [[rule]]\nusers = [\"eve\", \"alice\"]\nsecond_factor = \"require\"\n\
          [[rule]]\nsecond_factor = \"skip\"\n",
     );
-    for (name, demand, by) in [
-        ("bob", Demand::Deny, 1),
-        ("alice", Demand::Require, 2),
-        ("carol", Demand::Skip, 3),
+    for (name, says, number) in [
+        ("bob", SecondFactor::Deny, 1),
+        ("alice", SecondFactor::Require, 2),
+        ("carol", SecondFactor::Skip, 3),
     ] {
         let ruling = rule(
             &config,
             &circumstances(name, Groups::default(), "192.0.2.7"),
         );
-        assert_eq!(
-            ruling,
-            Ruling {
-                demand,
-                by: Some(by)
-            }
-        );
+        assert_eq!(ruling, Ruling::Rule { number, says });
     }
 }
 
@@ -107,12 +105,12 @@ fn a_condition_without_values_never_holds() {
     for condition in ["users", "groups", "networks", "services"] {
         let rules = format!("[[rule]]\n{condition} = []\nsecond_factor = \"deny\"\n");
         let who = circumstances("alice", groups(&["staff"], &[]), "10.1.2.3");
-        assert_eq!(demand(&rules, &who), Demand::AsMode);
+        assert_eq!(ruling(&rules, &who), None);
         let unresolved = Circumstances {
             who: Who::Unresolved,
             ..who
         };
-        assert_eq!(demand(&rules, &unresolved), Demand::AsMode);
+        assert_eq!(ruling(&rules, &unresolved), None);
     }
 }
 
@@ -128,10 +126,10 @@ fn a_name_without_an_account_is_no_user_and_in_no_group() {
         ("groups = [\"staff\"]", false),
         ("services = [\"sshd\"]", true),
     ] {
-        for (word, demanded) in [("deny", Demand::Deny), ("skip", Demand::Skip)] {
+        for (word, says) in [("deny", SecondFactor::Deny), ("skip", SecondFactor::Skip)] {
             let rules = format!("[[rule]]\n{condition}\nsecond_factor = \"{word}\"\n");
-            let expected = if matches { demanded } else { Demand::AsMode };
-            assert_eq!(demand(&rules, &nobody), expected, "{rules}");
+            let expected = matches.then_some(says);
+            assert_eq!(ruling(&rules, &nobody), expected, "{rules}");
         }
     }
 }
@@ -156,12 +154,12 @@ fn what_cannot_be_told_is_a_match_for_require_and_deny_and_not_for_skip() {
         ("networks = [\"10.0.0.0/8\"]", &maybe_ours),
     ] {
         for (word, expected) in [
-            ("require", Demand::Require),
-            ("deny", Demand::Deny),
-            ("skip", Demand::AsMode),
+            ("require", Some(SecondFactor::Require)),
+            ("deny", Some(SecondFactor::Deny)),
+            ("skip", None),
         ] {
             let rules = format!("[[rule]]\n{condition}\nsecond_factor = \"{word}\"\n");
-            assert_eq!(demand(&rules, circumstances), expected, "{rules}");
+            assert_eq!(ruling(&rules, circumstances), expected, "{rules}");
         }
     }
     // What is known is known beside what is not.
@@ -172,16 +170,12 @@ fn what_cannot_be_told_is_a_match_for_require_and_deny_and_not_for_skip() {
         ("networks = [\"192.0.2.0/24\"]", false),
     ] {
         let rules = format!("[[rule]]\n{condition}\nsecond_factor = \"skip\"\n");
-        let expected = if matches {
-            Demand::Skip
-        } else {
-            Demand::AsMode
-        };
+        let expected = matches.then_some(SecondFactor::Skip);
         let both = Circumstances {
             remote: Remote::MaybeOurs(address),
             ..unresolved_group.clone()
         };
-        assert_eq!(demand(&rules, &both), expected, "{rules}");
+        assert_eq!(ruling(&rules, &both), expected, "{rules}");
     }
 }
 
@@ -189,9 +183,9 @@ fn what_cannot_be_told_is_a_match_for_require_and_deny_and_not_for_skip() {
 fn an_address_that_is_not_believed_is_in_no_network() {
     let rules = "[[rule]]\nnetworks = [\"0.0.0.0/0\", \"::/0\"]\nsecond_factor = \"deny\"\n";
     let mut who = circumstances("alice", Groups::default(), "192.0.2.7");
-    assert_eq!(demand(rules, &who), Demand::Deny);
+    assert_eq!(ruling(rules, &who), Some(SecondFactor::Deny));
     who.remote = Remote::NotBelieved;
-    assert_eq!(demand(rules, &who), Demand::AsMode);
+    assert_eq!(ruling(rules, &who), None);
 }
 
 /// A rule as the model knows it: numbers for names, and a network of one bit.
@@ -336,12 +330,12 @@ proptest! {
             if facts.maybe_ours { Remote::MaybeOurs(address) } else { Remote::Believed(address) }
         });
         let ruling = rule(&config(&text), &Circumstances { who, service: &service, remote });
-        let word = match ruling.demand {
-            Demand::Require => 0,
-            Demand::Skip => 1,
-            Demand::Deny => 2,
-            Demand::AsMode => 3,
+        let (number, word) = match ruling {
+            Ruling::Rule { number, says: SecondFactor::Require } => (Some(number), 0),
+            Ruling::Rule { number, says: SecondFactor::Skip } => (Some(number), 1),
+            Ruling::Rule { number, says: SecondFactor::Deny } => (Some(number), 2),
+            Ruling::Mode => (None, 3),
         };
-        prop_assert_eq!((ruling.by, word), model(&rules, &facts), "{}", text);
+        prop_assert_eq!((number, word), model(&rules, &facts), "{}", text);
     }
 }

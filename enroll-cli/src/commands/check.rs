@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::bail;
 use nightlatch_core::answer::Answer;
 use nightlatch_core::audit::{Audit, Event};
-use nightlatch_core::check::{Factor, Refusal, Verdict};
+use nightlatch_core::check::{Exemption, Factor, Refusal, Verdict};
 use nightlatch_core::config::{Config, LoginConfig, ServiceName};
 use nightlatch_core::login::{Conversation as _, Echo, Login, Request, Subject, Then, World};
 use nightlatch_core::messages;
+use nightlatch_core::surroundings::System;
 use nix::unistd::getuid;
 use serde::Serialize;
 
@@ -32,6 +33,7 @@ pub fn run(app: &App, arguments: &cli::Check) -> anyhow::Result<()> {
         store: &app.store,
         clock: &app.clock,
         audit: &audit,
+        surroundings: &System,
     };
     let request = Request {
         subject: Subject::Known(account),
@@ -81,14 +83,28 @@ fn tell(screen: &Screen, user: &str, verdict: &Verdict, why: Option<String>) -> 
                 Factor::Token(label) => format!("the code of {}", shown(label.as_str())),
                 Factor::BackupCode { .. } => "the backup code".to_owned(),
             };
-            screen.say(&format!("Accepted: a login would have let {user} in. Now {factor} is used up."))
+            screen.say(&format!(
+                "Accepted: a login would have let {user} in. Now {factor} is used up."
+            ))
         }
-        Verdict::Exempt => screen.say(&format!(
-            "Not asked: {user} is not enrolled, and the configuration makes a second factor optional."
-        )),
+        Verdict::Exempt(exemption) => {
+            let why = match exemption {
+                Exemption::NotEnrolled => {
+                    "is not enrolled, and the configuration makes a second factor optional"
+                }
+                Exemption::Rule { number } => {
+                    &format!("is exempt by the configuration's rule {number}")
+                }
+                Exemption::Deadline => "is not enrolled, and the deadline for it is not over",
+                Exemption::Trusted => "gave a code there not long ago",
+            };
+            screen.say(&format!("Not asked: {user} {why}."))
+        }
         Verdict::Refused(_) => {
             let why = why.map_or_else(String::new, |why| format!(" {why}"));
-            screen.say(&format!("Refused: a login would not have let {user} in.{why}"))?;
+            screen.say(&format!(
+                "Refused: a login would not have let {user} in.{why}"
+            ))?;
             Err(Failure::Told.into())
         }
         Verdict::Unavailable(fault) => {
@@ -124,7 +140,7 @@ impl<'a> Outcome<'a> {
             }
             Verdict::Refused(refusal) => outcome("refused", None, Some(refusal.reason())),
             Verdict::Unavailable(_) => outcome("unavailable", None, None),
-            Verdict::Exempt => outcome("exempt", None, Some("not-enrolled")),
+            Verdict::Exempt(exemption) => outcome("exempt", None, Some(exemption.reason())),
         }
     }
 }

@@ -134,7 +134,7 @@ impl Model {
         match verdict {
             Ok(Verdict::Accepted(accepted)) => self.opened(login, &accepted),
             Ok(Verdict::Refused(Refusal::Wrong { .. })) | Err(_) => self.wrong += 1,
-            Ok(Verdict::Exempt) => panic!("nobody is exempt"),
+            Ok(Verdict::Exempt(_)) => panic!("nobody is exempt"),
             Ok(Verdict::Refused(_) | Verdict::Unavailable(_)) => {}
         }
     }

@@ -1,0 +1,150 @@
+//! What the configuration's rules and its deadline make of a login.
+
+use super::*;
+use crate::config::GroupName;
+use crate::surroundings::{GroupEntry, Unresolved};
+
+/// A scene with these rules, and whatever else is in the text.
+fn under(config: &str) -> Scene {
+    let mut scene = Scene::new();
+    scene.config = Config::parse(config, "test".as_ref()).unwrap();
+    scene
+}
+
+#[test]
+fn whom_a_rule_denies_is_asked_like_everybody_and_refused_with_a_right_code_that_stays_unused() {
+    let scene = under("[[rule]]\nusers = [\"alice\"]\nsecond_factor = \"deny\"\n");
+    let backup = scene.backup_codes[0].grouped();
+    let mut login = scene.login(Subject::Known(alice()));
+    question(&login.start());
+    for answer in [&scene.code()[..], "hunter2"] {
+        let step = login.answer(typed(answer));
+        assert!(question(&step).starts_with("Not accepted. "));
+    }
+    let end = login.answer(typed(&backup));
+    let denied = Refusal::Denied { rule: 1 };
+    assert_eq!(verdict(end), Verdict::Refused(denied));
+    assert!(
+        scene
+            .last_line()
+            .starts_with("event=rejected reason=denied user=\"alice\"")
+    );
+    // Nobody's: nothing was evaluated, so nothing was used up or charged.
+    let record = scene.store.look(&alice().name).unwrap();
+    assert_eq!(record.state.tokens[0].last_step, None);
+    assert_eq!(record.state.elsewhere.failures, 0);
+}
+
+#[test]
+fn whom_a_rule_exempts_is_not_asked_and_the_log_has_its_number() {
+    let scene = under(
+        "[[rule]]\nusers = [\"bob\"]\nsecond_factor = \"deny\"\n\
+         [[rule]]\nnetworks = [\"192.0.2.0/24\"]\nservices = [\"sshd\"]\nsecond_factor = \"skip\"\n",
+    );
+    let end = scene.login(Subject::Known(alice())).start();
+    assert_eq!(verdict(end), Verdict::Exempt(Exemption::Rule { number: 2 }));
+    assert_eq!(
+        scene.last_line(),
+        r#"event=exempt reason=rule user="alice" service="sshd" rhost="192.0.2.7" rule=2"#
+    );
+}
+
+#[test]
+fn a_rule_exempts_nobody_without_an_account() {
+    let scene = under("[[rule]]\nsecond_factor = \"skip\"\n");
+    let fault = Fault::Unusable("the name service failed".to_owned());
+    for (subject, refused) in [
+        (Subject::Unknown, Verdict::Refused(Refusal::UnknownUser)),
+        (
+            Subject::Unresolved(fault.clone()),
+            Verdict::Unavailable(fault),
+        ),
+    ] {
+        assert_eq!(verdict(scene.login(subject).start()), refused);
+    }
+}
+
+#[test]
+fn a_rule_that_requires_asks_the_unenrolled_where_the_mode_would_not() {
+    for config in ["mode = \"optional\"", "deadline = 9999-12-31"] {
+        let scene = under(&format!(
+            "[enrollment]\n{config}\n[[rule]]\nusers = [\"bob\"]\nsecond_factor = \"require\"\n"
+        ));
+        let mut login = scene.login(Subject::Known(bob()));
+        question(&login.start());
+        for answer in ["123456", "234567"] {
+            question(&login.answer(typed(answer)));
+        }
+        let end = login.answer(typed("345678"));
+        assert_eq!(verdict(end), Verdict::Refused(Refusal::NotEnrolled));
+    }
+}
+
+#[test]
+fn through_the_day_of_the_deadline_whoever_was_never_enrolled_is_let_in_and_then_no_more() {
+    // The clock says 2026-11-24T02:30:00Z.
+    for (deadline, is_let_in) in [("2026-11-24", true), ("2026-11-23", false)] {
+        let scene = under(&format!("enrollment.deadline = {deadline}"));
+        let step = scene.login(Subject::Known(bob())).start();
+        if is_let_in {
+            assert_eq!(verdict(step), Verdict::Exempt(Exemption::Deadline));
+            assert_eq!(
+                scene.last_line(),
+                r#"event=exempt reason=deadline user="bob" service="sshd" rhost="192.0.2.7""#
+            );
+        } else {
+            question(&step);
+        }
+    }
+}
+
+#[test]
+fn before_the_deadline_everybody_else_is_asked() {
+    let scene = under("enrollment.deadline = 2027-01-31");
+    let fault = Fault::Unusable("the name service failed".to_owned());
+    // Half a record must not read as "never enrolled".
+    let mut half = scene.store.look(&alice().name).unwrap();
+    half.enrollment = None;
+    scene.store.put(&bob().name, half);
+    for subject in [
+        Subject::Known(alice()),
+        Subject::Known(bob()),
+        Subject::Unknown,
+        Subject::Unresolved(fault),
+    ] {
+        question(&scene.login(subject).start());
+    }
+}
+
+/// A host whose name service is down.
+struct Down;
+
+impl Surroundings for Down {
+    fn gids_of(&self, _: &Account) -> Result<Vec<u32>, Unresolved> {
+        Ok(Vec::new())
+    }
+
+    fn group(&self, _: &GroupName) -> Result<Option<GroupEntry>, Unresolved> {
+        Err(Unresolved(nix::errno::Errno::ECONNREFUSED))
+    }
+
+    fn own_addresses(&self) -> Result<Vec<std::net::IpAddr>, Unresolved> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn a_group_that_cannot_be_resolved_is_logged_and_skips_nobody() {
+    for (word, is_asked) in [("skip", false), ("require", true)] {
+        let scene = under(&format!(
+            "enrollment.mode = \"optional\"\n[[rule]]\ngroups = [\"ops\"]\nsecond_factor = \"{word}\"\n"
+        ));
+        let mut login = scene.login_on(&Down, Subject::Known(bob()));
+        let step = login.start();
+        assert_eq!(matches!(step.then, Then::Ask(_)), is_asked, "{word}");
+        let first = scene.log.0.borrow()[0].clone();
+        let said = "event=unresolved user=\"bob\" service=\"sshd\" rhost=\"192.0.2.7\" problem=\"the group ops could not be \
+                    looked up (Connection refused): ";
+        assert!(first.starts_with(said), "{first}");
+    }
+}
