@@ -531,7 +531,7 @@ mod tests {
 
     #[test]
     fn the_documentation_has_every_event_with_its_severity_and_keys_and_every_reason() {
-        let page = include_str!("../../docs/events.md");
+        let page = include_str!("../../../docs/events.md");
         let wrong = WrongCodes {
             count: 4,
             from: Vec::new(),
