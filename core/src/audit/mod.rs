@@ -11,6 +11,7 @@ use crate::check::{Accepted, Exemption, Factor, Fault, Refusal};
 use crate::place::Place;
 use crate::state::Doubt;
 use crate::surroundings::Problem;
+use crate::time::Time;
 
 /// Where events go. An event that cannot be kept never changes what happens.
 pub trait Audit {
@@ -83,6 +84,19 @@ pub enum Event<'a> {
         /// Whether the person proved that the authenticator has the secret.
         proved: bool,
     },
+    /// Somebody who is enrolled has one more token.
+    TokenAdded {
+        /// Who.
+        user: &'a str,
+        /// By whom.
+        by: &'a str,
+        /// The token's label.
+        label: &'a str,
+        /// The token's kind.
+        kind: &'a str,
+        /// Whether the person proved that the authenticator has the secret.
+        proved: bool,
+    },
     /// Somebody has new backup codes; the old ones ended.
     CodesRenewed {
         /// Who.
@@ -116,6 +130,38 @@ pub enum Event<'a> {
         by: &'a str,
         /// What was mended.
         mended: &'a str,
+    },
+    /// Somebody was closed: nothing opens until they are unlocked.
+    Locked {
+        /// Who.
+        user: &'a str,
+        /// By whom.
+        by: &'a str,
+    },
+    /// Somebody got an invitation to enroll; an earlier one ended.
+    Invited {
+        /// Who.
+        user: &'a str,
+        /// By whom.
+        by: &'a str,
+        /// Until when it holds.
+        expires: Time,
+    },
+    /// An invitation was taken back.
+    InvitationCancelled {
+        /// Whose.
+        user: &'a str,
+        /// By whom.
+        by: &'a str,
+    },
+    /// Places where somebody was not asked are forgotten.
+    TrustForgotten {
+        /// Whose.
+        user: &'a str,
+        /// By whom.
+        by: &'a str,
+        /// How many.
+        count: usize,
     },
 }
 
@@ -167,10 +213,15 @@ impl Event<'_> {
             Self::Rejected(..)
             | Self::ConversationFailed(..)
             | Self::Enrolled { .. }
+            | Self::TokenAdded { .. }
             | Self::CodesRenewed { .. }
             | Self::TokenRemoved { .. }
             | Self::EnrollmentRemoved { .. }
-            | Self::Unlocked { .. } => Severity::Notice,
+            | Self::Unlocked { .. }
+            | Self::Locked { .. }
+            | Self::Invited { .. }
+            | Self::InvitationCancelled { .. }
+            | Self::TrustForgotten { .. } => Severity::Notice,
         }
     }
 
@@ -260,6 +311,18 @@ impl Event<'_> {
                     .word("kind", kind);
                 line.word("replaced", replaced).word("proved", proved);
             }
+            Self::TokenAdded {
+                user,
+                by,
+                label,
+                kind,
+                proved,
+            } => {
+                line.change("token-added", user, by)
+                    .quoted("token", label)
+                    .word("kind", kind)
+                    .word("proved", proved);
+            }
             Self::CodesRenewed { user, by, count } => {
                 line.change("codes-renewed", user, by).word("count", count);
             }
@@ -272,6 +335,20 @@ impl Event<'_> {
             }
             Self::Unlocked { user, by, mended } => {
                 line.change("unlocked", user, by).word("mended", mended);
+            }
+            Self::Locked { user, by } => {
+                line.change("locked", user, by);
+            }
+            Self::Invited { user, by, expires } => {
+                line.change("invited", user, by)
+                    .word("expires", expires.to_rfc3339());
+            }
+            Self::InvitationCancelled { user, by } => {
+                line.change("invitation-cancelled", user, by);
+            }
+            Self::TrustForgotten { user, by, count } => {
+                line.change("trust-forgotten", user, by)
+                    .word("count", count);
             }
         }
         line.into_text()

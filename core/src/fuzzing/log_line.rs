@@ -6,6 +6,7 @@ use crate::check::{Accepted, Exemption, Factor, Fault, Refusal};
 use crate::place::Place;
 use crate::state::{Doubt, WrongCodes};
 use crate::surroundings::Problem;
+use crate::time::Time;
 use crate::token::Label;
 
 /// Every event with any names is one line of printable ASCII, out of which the same keys come as with harmless names, and
@@ -133,6 +134,21 @@ fn line(kind: u8, names: &[&str; NAMES]) -> String {
             problem: &Problem::from(text.to_owned()),
         }),
         20 => rendered(Event::Rejected(origin, &Refusal::Denied { rule: 1 })),
+        21 => rendered(Event::TokenAdded {
+            user,
+            by,
+            label: text,
+            kind: "hotp",
+            proved: true,
+        }),
+        22 => rendered(Event::Locked { user, by }),
+        23 => rendered(Event::Invited {
+            user,
+            by,
+            expires: Time::from_unix(1_795_487_400),
+        }),
+        24 => rendered(Event::InvitationCancelled { user, by }),
+        25 => rendered(Event::TrustForgotten { user, by, count: 2 }),
         _ => rendered(Event::Unlocked {
             user,
             by,
