@@ -5,6 +5,7 @@
 mod hotp;
 mod secret;
 mod uri;
+mod written_secret;
 
 use std::fmt;
 
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 pub use hotp::Hotp;
 pub use secret::{BadSecret, Secret};
 pub use uri::{otpauth_uri, short_otpauth_uri};
+pub use written_secret::BadWrittenSecret;
 
 use crate::answer::OneTimeCode;
 use crate::id::Id;

@@ -39,10 +39,13 @@ impl Secret {
                 .filter(|letter| !matches!(letter, ' ' | '-'))
                 .map(|letter| letter.to_ascii_uppercase()),
         );
-        let bytes = BASE32_NOPAD
-            .decode(plain.as_bytes())
+        // Into memory that is wiped also where it turns out not to be base32: most of a mistyped secret is right.
+        let length = BASE32_NOPAD.decode_len(plain.len());
+        let mut bytes = Zeroizing::new(vec![0; length.map_err(|_| BadSecret::Base32)?]);
+        BASE32_NOPAD
+            .decode_mut(plain.as_bytes(), &mut bytes)
             .map_err(|_| BadSecret::Base32)?;
-        Self::from_bytes(Zeroizing::new(bytes))
+        Self::from_bytes(bytes)
     }
 
     /// Base32 without padding, as authenticators take it.
