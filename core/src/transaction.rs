@@ -3,6 +3,10 @@
 //! A transaction may be applied more than once (a store that compares and swaps runs it again when it lost a race), so
 //! it only computes; whoever runs it tells people and the log after it returned.
 
+mod add_token;
+
+pub use add_token::{AddToken, NotAdded};
+
 use crate::account::UserName;
 use crate::answer::Answer;
 use crate::backup_codes::{BackupCodeError, BackupCodes};

@@ -22,7 +22,7 @@ fn enrollment(tokens: Vec<Token>) -> Enrollment {
 }
 
 /// Applies a transaction and writes the change back.
-fn apply<T: Transaction>(record: &mut Record, mut transaction: T) -> T::Outcome {
+pub(super) fn apply<T: Transaction>(record: &mut Record, mut transaction: T) -> T::Outcome {
     let (outcome, change) = transaction.apply(record, NOW);
     match change {
         Change::Nothing => {}
@@ -38,7 +38,7 @@ fn apply<T: Transaction>(record: &mut Record, mut transaction: T) -> T::Outcome 
     outcome
 }
 
-fn set_of(record: &Record) -> Option<Id> {
+pub(super) fn set_of(record: &Record) -> Option<Id> {
     let codes = record.enrollment.as_ref()?.backup_codes.as_ref()?;
     Some(codes.id)
 }
@@ -68,7 +68,7 @@ fn enroll(tokens: Vec<Token>, existing: Existing) -> Enroll<'static> {
     }
 }
 
-fn enrolled() -> Record {
+pub(super) fn enrolled() -> Record {
     let mut record = Record::default();
     apply(
         &mut record,
@@ -77,12 +77,12 @@ fn enrolled() -> Record {
     record
 }
 
-fn answer(record: &mut Record, text: &str) -> Verdict {
+pub(super) fn answer(record: &mut Record, text: &str) -> Verdict {
     let answer = Answer::parse(text.as_bytes()).unwrap();
     apply(record, Attempt::new(1000, Place::Local(1), &answer, &RULES))
 }
 
-fn code(number: u8) -> String {
+pub(super) fn code(number: u8) -> String {
     let token = token(number, "x");
     token.code_at(token.step_at(NOW)).to_string()
 }
