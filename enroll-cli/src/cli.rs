@@ -1,6 +1,6 @@
 //! The command line: what can be typed, and what `--help` says about it. Values are parsed here and nowhere else.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nightlatch_core::token::{self, BadTokenValue, Digits, Label, Period};
@@ -66,17 +66,23 @@ pub enum Command {
             sudo nightlatch enroll\n\n  \
         The phone is lost; replace what was enrolled:\n    \
             nightlatch enroll alice --replace\n\n  \
+        A hardware token beside the phone, whose secret is in a file:\n    \
+            nightlatch enroll alice --label key --secret-file key.hex\n\n  \
         The terminal is too small; put the QR code into a file:\n    \
             nightlatch enroll alice --output alice.svg\n\n  \
         From a program, without a proof; one JSON object with the secret and the backup codes:\n    \
             nightlatch enroll alice --yes --json")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that is typed or not"
+)]
 pub struct Enroll {
     /// Whom to enroll [default: whoever called sudo]
     pub user: Option<String>,
 
-    /// What the person calls the token, 1 to 32 bytes
-    #[arg(long, default_value = "phone", value_parser = Label::parse)]
-    pub label: Label,
+    /// What the person calls the token, 1 to 32 bytes; another one than they have adds a token [default: phone]
+    #[arg(long, value_parser = Label::parse)]
+    pub label: Option<Label>,
 
     /// The kind of token
     #[arg(long, value_enum, default_value_t = TokenKind::Totp)]
@@ -94,7 +100,15 @@ pub struct Enroll {
     #[arg(long, value_name = "SECONDS", value_parser = period)]
     pub period: Option<Period>,
 
-    /// How to show the QR code [default: utf8 or ascii, by the locale; with --output svg]
+    /// Take the secret that is in this file or pipe, in hex or base32; `-` is the first line of standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "ask_secret")]
+    pub secret_file: Option<PathBuf>,
+
+    /// Ask for the secret, in hex or base32, without showing it
+    #[arg(long, conflicts_with = "yes")]
+    pub ask_secret: bool,
+
+    /// How to show the QR code [default: utf8 or ascii, by the locale; with --output svg; none for a secret that was given]
     #[arg(long, value_enum, value_name = "FORM")]
     pub qr: Option<QrForm>,
 
@@ -113,6 +127,20 @@ pub struct Enroll {
     /// Print the result as one JSON object; words for people go to standard error
     #[arg(long)]
     pub json: bool,
+}
+
+impl Enroll {
+    /// What the token is called.
+    pub fn label(&self) -> Label {
+        self.label.clone().unwrap_or_else(Label::usual)
+    }
+
+    /// The file that the secret is in, unless that is standard input.
+    pub fn secret_path(&self) -> Option<&Path> {
+        self.secret_file
+            .as_deref()
+            .filter(|path| *path != Path::new("-"))
+    }
 }
 
 /// `status`

@@ -3,7 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use super::Origin;
-use crate::check::Refusal;
+use crate::check::{Accepted, Factor, Refusal};
+use crate::state::Doubt;
 
 /// A line being written. Writing to a String cannot fail.
 pub(super) struct Line(String);
@@ -51,6 +52,25 @@ impl Line {
         }
         self.0.push('"');
         self
+    }
+
+    pub(super) fn accepted(&mut self, origin: &Origin<'_>, accepted: &Accepted) {
+        self.word("event", "accepted").origin(origin);
+        match &accepted.factor {
+            Factor::Token(label) => self.quoted("token", label.as_str()),
+            Factor::BackupCode { left } => self.word("factor", "backup-code").word("left", left),
+        };
+        if accepted.wrong.count > 0 {
+            self.word("wrong_since_last", accepted.wrong.count);
+        }
+    }
+
+    pub(super) fn doubtful(&mut self, origin: &Origin<'_>, doubt: Doubt, whereabouts: &str) {
+        let problem = doubt.problem(origin.user);
+        self.word("event", "doubtful")
+            .word("found", doubt.word())
+            .origin(origin)
+            .told("problem", &format!("{whereabouts}: {problem}"));
     }
 
     pub(super) fn rejected(&mut self, origin: &Origin<'_>, refusal: &Refusal) {

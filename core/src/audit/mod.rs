@@ -7,7 +7,7 @@ mod line;
 
 use line::Line;
 
-use crate::check::{Accepted, Exemption, Factor, Fault, Refusal};
+use crate::check::{Accepted, Exemption, Fault, Refusal};
 use crate::place::Place;
 use crate::state::Doubt;
 use crate::surroundings::Problem;
@@ -227,20 +227,15 @@ impl Event<'_> {
 
     /// The line for the log, without a newline.
     #[must_use]
+    #[allow(
+        clippy::too_many_lines,
+        reason = "an arm for each event, so that what a line says can be read in one place"
+    )]
     pub fn render(&self) -> String {
         let mut line = Line::new();
         match self {
             Self::Accepted(origin, accepted) => {
-                line.word("event", "accepted").origin(origin);
-                match &accepted.factor {
-                    Factor::Token(label) => line.quoted("token", label.as_str()),
-                    Factor::BackupCode { left } => {
-                        line.word("factor", "backup-code").word("left", left)
-                    }
-                };
-                if accepted.wrong.count > 0 {
-                    line.word("wrong_since_last", accepted.wrong.count);
-                }
+                line.accepted(origin, accepted);
             }
             Self::Rejected(origin, refusal) => {
                 line.rejected(origin, refusal);
@@ -255,11 +250,7 @@ impl Event<'_> {
                 doubt,
                 whereabouts,
             } => {
-                let problem = doubt.problem(origin.user);
-                line.word("event", "doubtful")
-                    .word("found", doubt.word())
-                    .origin(origin)
-                    .told("problem", &format!("{whereabouts}: {problem}"));
+                line.doubtful(origin, *doubt, whereabouts);
             }
             Self::Exempt(origin, exemption) => {
                 line.word("event", "exempt")

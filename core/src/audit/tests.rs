@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::answer::BadAnswer;
+use crate::check::Factor;
 use crate::state::WrongCodes;
 use crate::testing::NOW;
 use crate::token::Label;

@@ -241,6 +241,12 @@ impl Label {
         Ok(Self(text.to_owned()))
     }
 
+    /// What most tokens are: the label where nobody chose one.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self("phone".to_owned())
+    }
+
     /// The label as the person wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {
