@@ -17,8 +17,8 @@ pub const SCAN: &str = "Scan this with your authenticator app:";
 /// What stands before the key under the picture …
 pub const OR_THE_KEY: &str = "Or type this key there: ";
 
-/// … and where there is no picture.
-pub const THE_KEY: &str = "Add this key to your authenticator app: ";
+/// … and over it, where there is no picture.
+pub const THE_KEY: &str = "Add this key to your authenticator app:";
 
 /// What an app has to be told beside a key where it is not what every app takes for granted.
 #[must_use]

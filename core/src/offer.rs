@@ -2,7 +2,7 @@
 //! the question below it as the text of one prompt.
 //!
 //! A prompt, since that is all that reaches a person whole: what PAM calls a text is filtered by ssh and cut at 1024 bytes.
-//! Nobody knows here what it is shown on. So no line is wider than 80 cells, there are no colours, and the light modules are
+//! Nobody knows here what it is shown on. So no line is wider than 77 cells, there are no colours, and the light modules are
 //! printed, for a dark terminal; what is below the picture is ASCII, and comes last, where it is still seen when the rest has
 //! scrolled away or was turned into something else.
 //!
@@ -49,7 +49,14 @@ pub fn offer(token: &Token, issuer: &str, account: &UserName, form: QrForm) -> Z
             &settings,
             messages::PROOF,
         ]),
-        None => together(&[&key(messages::THE_KEY, token), &settings, messages::PROOF]),
+        // The key has a line of its own, since there is no telling how long the first one gets.
+        None => together(&[
+            messages::THE_KEY,
+            "\n",
+            &key(INDENT, token),
+            &settings,
+            messages::PROOF,
+        ]),
     }
 }
 
@@ -171,8 +178,9 @@ fn together(parts: &[&str]) -> Zeroizing<String> {
     Zeroizing::new(parts.concat())
 }
 
-/// What the smallest usual terminal has.
-const WIDEST_LINE: usize = 80;
+/// What the smallest usual terminal has, less the two that `PuTTY` puts before each line of a server's; and it breaks a line
+/// before the last.
+const WIDEST_LINE: usize = 77;
 
 /// 24 lines less the one above the picture, the key and the question.
 const ROWS_OF_HALF_BLOCKS: usize = 21;
@@ -231,7 +239,7 @@ mod tests {
         let text = offer(&usual, "server1", &name("alice"), QrForm::None);
         assert_eq!(
             *text,
-            format!("Add this key to your authenticator app: {end}")
+            format!("Add this key to your authenticator app:\n    {end}")
         );
     }
 
@@ -256,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_wider_than_80_whatever_the_token() {
+    fn no_line_is_wider_than_77_whatever_the_token() {
         for algorithm in [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512] {
             let token = Token {
                 digits: Digits::try_from(8).unwrap(),
@@ -268,7 +276,7 @@ mod tests {
             for form in FORMS {
                 for account in ["alice", &"x".repeat(255)] {
                     let text = offer(&token, &"i".repeat(64), &name(account), form);
-                    assert!(widest(&text) <= 80, "{}", *text);
+                    assert!(widest(&text) <= 77, "{}", *text);
                     assert_eq!(text.contains('█'), form == QrForm::Utf8, "{algorithm:?}");
                     let drawn = form == QrForm::Ascii && algorithm == Algorithm::Sha1;
                     assert_eq!(text.contains("##"), drawn, "{algorithm:?}");
@@ -323,7 +331,7 @@ mod tests {
         for code in &codes {
             assert!(text.contains(&format!("\n    {}\n", *code.grouped())));
         }
-        assert!(text.is_ascii() && widest(&text) <= 80 && text.lines().count() <= 24);
+        assert!(text.is_ascii() && widest(&text) <= 77 && text.lines().count() <= 24);
     }
 
     #[test]

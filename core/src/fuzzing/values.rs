@@ -138,7 +138,7 @@ pub fn uri(bytes: &[u8]) {
     if let Ok(account) = UserName::parse(&account) {
         for form in [QrForm::Utf8, QrForm::Ascii, QrForm::None] {
             let shown = offer(&token, &issuer, &account, form);
-            assert!(shown.lines().all(|line| line.chars().count() <= 80));
+            assert!(shown.lines().all(|line| line.chars().count() <= 77));
             assert_eq!(shown.is_ascii(), form != QrForm::Utf8);
         }
     }
