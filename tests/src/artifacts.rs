@@ -52,6 +52,12 @@ pub fn pam_driver() -> PathBuf {
     )
 }
 
+/// The module that stands in for the login that enrolls somebody.
+#[must_use]
+pub fn stand_in_module() -> PathBuf {
+    PathBuf::from(env!("NIGHTLATCH_PAM_STAND_IN_BUILT"))
+}
+
 /// A folder on the disk for what may go at any time.
 #[must_use]
 pub fn scratch() -> PathBuf {

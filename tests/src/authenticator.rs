@@ -224,6 +224,23 @@ for line in sys.stdin:
     codes
 }
 
+/// The code at a time in seconds since 1970 of what Python's `pyotp` makes of a URI, and what it shows beside it: issuer and
+/// account.
+#[must_use]
+pub fn pyotp_scanning(uri: &str, time: u64) -> [String; 3] {
+    const PROGRAM: &str = "
+import sys, pyotp
+totp = pyotp.parse_uri(sys.stdin.readline())
+print(totp.at(int(sys.argv[1])), totp.issuer, totp.name, sep='\\n')
+";
+    let told = answer(
+        Command::new("/usr/bin/python3").args(["-c", PROGRAM, &time.to_string()]),
+        uri,
+        "install python3 and python3-pyotp",
+    );
+    told.try_into().expect("it prints three lines")
+}
+
 fn oathtool_window(secret: &str, shape: Shape, time: u64, count: usize) -> Vec<String> {
     let codes = answer(
         Command::new("oathtool")

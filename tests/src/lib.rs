@@ -23,7 +23,7 @@
 //! What is tested is what `cargo xtask test` built: see [`artifacts`]. The tests need root (for the namespace) and these
 //! Debian packages; without one they fail with a sentence, they never skip: `openssh-server openssh-client sudo passwd login
 //! util-linux mount e2fsprogs xfsprogs btrfs-progs iproute2 libpam-modules libpam0g-dev gcc oathtool python3 python3-pyotp zbar-tools
-//! faketime strace valgrind`.
+//! putty-tools python3-asyncssh python3-paramiko faketime strace valgrind`.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -37,6 +37,7 @@
 
 pub mod artifacts;
 mod authenticator;
+mod caller;
 mod calls;
 mod command;
 mod disk;
@@ -54,6 +55,7 @@ mod screen;
 mod soak;
 mod ssh;
 mod stacks;
+mod stand_in;
 mod sudo;
 mod terminal;
 mod transfer;
@@ -62,7 +64,8 @@ mod tries;
 mod watcher;
 mod world;
 
-pub use authenticator::{Algorithm, Phone, Shape, oathtool, pyotp};
+pub use authenticator::{Algorithm, Phone, Shape, oathtool, pyotp, pyotp_scanning};
+pub use caller::{Caller, Program, Window};
 pub use calls::{Call, Failing};
 pub use command::Run;
 pub use disk::Disk;
@@ -80,6 +83,7 @@ pub use screen::{Background, Screen};
 pub use soak::{rounds, spread};
 pub use ssh::{Session, Ssh};
 pub use stacks::Stack;
+pub use stand_in::StandIn;
 pub use sudo::Asked;
 pub use terminal::Terminal;
 pub use transfer::{Sftp, Transfer};

@@ -8,6 +8,7 @@ use std::process::Command;
 use nix::unistd::User;
 
 use crate::authenticator::Phone;
+use crate::caller::{Caller, Program, Window};
 use crate::command::Run;
 use crate::neighbour::Neighbour;
 use crate::outcome::Code;
@@ -229,6 +230,15 @@ impl<'w> Person<'w> {
     pub fn ssh_with_password(&self, password: &str) -> Ssh {
         self.world.start_sshd();
         Ssh::begin(&self.client("keyboard-interactive"), password)
+    }
+
+    /// Begins a login by that program on such a terminal, by keyboard-interactive; sshd runs from then on. The password is given
+    /// at once.
+    #[must_use]
+    pub fn logs_in_with(&self, program: Program, window: Window) -> Caller {
+        self.world.start_sshd();
+        let client = self.client("keyboard-interactive");
+        Caller::begin(program, window, &client, &self.password)
     }
 
     /// Begins a login by SSH's method `password`, in which sshd gives the password as the answer to every question.

@@ -200,13 +200,23 @@ impl Client<'_> {
 
     /// A program of OpenSSH on a terminal, with nothing of the machine's own settings.
     pub(crate) fn run(&self, program: &str, arguments: &[String]) -> Terminal {
+        let words = self.words(program, arguments);
+        Terminal::run(&words[0], &words[1..])
+    }
+
+    /// The words of `ssh`, to run elsewhere.
+    pub(crate) fn ssh(&self) -> Vec<String> {
+        self.words("ssh", &[self.destination()])
+    }
+
+    fn words(&self, program: &str, arguments: &[String]) -> Vec<String> {
         let mut words = self.from.map_or_else(Vec::new, |from| from.words().into());
         words.extend([program, "-F", "none"].map(str::to_owned));
         for option in self.options() {
             words.extend(["-o".to_owned(), option]);
         }
         words.extend_from_slice(arguments);
-        Terminal::run(&words[0], &words[1..])
+        words
     }
 
     /// `alice@127.0.0.1`
@@ -237,7 +247,7 @@ impl Client<'_> {
 pub(crate) fn start_sshd() -> Child {
     // Whatever the machine's own configuration says, this sshd asks PAM, by keyboard-interactive (as the
     // vocabulary does) and by password (which must do no harm).
-    let key = "/etc/ssh/nightlatch_test_key";
+    let key = HOST_KEY;
     system(
         "ssh-keygen",
         &["-q", "-t", "ed25519", "-N", "", "-f", key],
@@ -301,6 +311,9 @@ fn patient(sshd: &str, config: &str) -> &'static [&'static str] {
         &[]
     }
 }
+
+/// The key that the sandbox's own sshd shows.
+pub(crate) const HOST_KEY: &str = "/etc/ssh/nightlatch_test_key";
 
 /// What the shell of the sandbox shows when it is ready.
 pub(crate) const PROMPT: &str = "at the door> ";
