@@ -16,7 +16,7 @@ use toml::de::DeTable;
 
 pub use policy::{BadGroupName, BadNetwork, GroupName, Network, Rule, SecondFactor};
 pub use sections::{
-    AccountConfig, AtLoginConfig, BackupCodesConfig, EnrollmentConfig, LoginConfig, Mode, Qr,
+    AccountConfig, AtLoginConfig, BackupCodesConfig, EnrollmentConfig, LoginConfig, Mode,
     ServiceConfig, StoreConfig, ThrottleConfig, TokenConfig, TrustConfig, Whose,
 };
 pub use values::{BadDay, BadName, Day, Issuer, Lock, NotNegative, Number, ServiceName};

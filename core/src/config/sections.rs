@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::Network;
 use super::values::{Day, Issuer, Lock, NotNegative, Number, ServiceName};
 use crate::backup_codes::Count;
+use crate::offer::QrForm;
 use crate::token::{Algorithm, Digits, Period};
 
 /// `[enrollment]`
@@ -51,7 +52,7 @@ pub struct AtLoginConfig {
     /// Whether it is meant that there is no gate: then whoever has a password can enroll.
     pub open: bool,
     /// How the QR code is drawn.
-    pub qr: Qr,
+    pub qr: QrForm,
 }
 
 impl AtLoginConfig {
@@ -70,21 +71,9 @@ impl Default for AtLoginConfig {
             until: None,
             ticket: false,
             open: false,
-            qr: Qr::Utf8,
+            qr: QrForm::Utf8,
         }
     }
-}
-
-/// How a QR code is drawn in a prompt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Qr {
-    /// In half blocks.
-    Utf8,
-    /// In pairs of number signs; twice as large.
-    Ascii,
-    /// Not at all; the key is shown in text.
-    None,
 }
 
 /// `[account]`
