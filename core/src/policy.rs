@@ -6,7 +6,9 @@
 
 use std::net::IpAddr;
 
-use crate::config::{Config, GroupName, Rule, SecondFactor};
+use crate::account::UserName;
+use crate::config::{AtLoginConfig, Config, GroupName, Network, Rule, SecondFactor, ServiceName};
+use crate::time::Time;
 
 /// All that rules can ask about a login.
 #[derive(Clone, Debug)]
@@ -115,6 +117,78 @@ pub fn mismatch(rule: &Rule, circumstances: &Circumstances<'_>) -> Option<Condit
     conditions
         .into_iter()
         .find_map(|(condition, answer)| fails(answer).then_some(condition))
+}
+
+/// Whether a rule matches whenever another one does: its conditions are the same or wider.
+///
+/// `wider` and `narrower` are told apart by their conditions alone, not by what they say.
+#[must_use]
+pub fn covers(wider: &Rule, narrower: &Rule) -> bool {
+    fn is_within<T>(
+        narrower: Option<&Vec<T>>,
+        wider: Option<&Vec<T>>,
+        within: impl Fn(&T, &T) -> bool,
+    ) -> bool {
+        match (narrower, wider) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(narrower), Some(wider)) => narrower
+                .iter()
+                .all(|value| wider.iter().any(|wide| within(value, wide))),
+        }
+    }
+    is_within(narrower.users.as_ref(), wider.users.as_ref(), UserName::eq)
+        && is_within(
+            narrower.groups.as_ref(),
+            wider.groups.as_ref(),
+            GroupName::eq,
+        )
+        && is_within(
+            narrower.services.as_ref(),
+            wider.services.as_ref(),
+            ServiceName::eq,
+        )
+        && is_within(
+            narrower.networks.as_ref(),
+            wider.networks.as_ref(),
+            |network, wide| wide.covers(network),
+        )
+}
+
+/// A gate of an enrollment at login that does not let somebody through. Whether an invitation is needed is another matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShutGate {
+    /// It is not one of the services where people may enroll.
+    Services,
+    /// They do not come from one of the networks.
+    Networks,
+    /// The last day is over.
+    Until,
+}
+
+/// The first gate that is shut under these circumstances; none where all that are given are open.
+#[must_use]
+pub fn shut_gate(
+    gates: &AtLoginConfig,
+    circumstances: &Circumstances<'_>,
+    now: Time,
+) -> Option<ShutGate> {
+    let is_here = |service: &ServiceName| service.as_str() == circumstances.service;
+    let is_from = |network: &Network| match circumstances.remote {
+        Remote::Believed(address) => network.contains(address),
+        // A gate that cannot tell stays shut.
+        Remote::MaybeOurs(_) | Remote::NotBelieved => false,
+    };
+    if !gates.services.iter().any(is_here) {
+        return Some(ShutGate::Services);
+    }
+    if let Some(networks) = &gates.networks
+        && !networks.iter().any(is_from)
+    {
+        return Some(ShutGate::Networks);
+    }
+    let is_over = gates.until.is_some_and(|day| now >= day.end());
+    is_over.then_some(ShutGate::Until)
 }
 
 /// Whether a condition holds. In the order of how much it takes: of several values the best one counts.

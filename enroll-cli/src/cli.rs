@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use nightlatch_core::config::{BadName, ServiceName};
 use nightlatch_core::token::{self, BadTokenValue, Digits, Label, Period};
 
 /// Looks after the second factors of the people on this host.
@@ -15,8 +16,8 @@ use nightlatch_core::token::{self, BadTokenValue, Digits, Label, Period};
     version,
     propagate_version = true,
     after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n\
-                  All commands but `config` need root, for the store belongs to it. Where USER may be left out, it is\n\
-                  whoever called sudo.\n\
+                  All commands but `config show` and `config check` need root, for the store belongs to it. Where USER may be\n\
+                  left out, it is whoever called sudo.\n\
                   Every change is logged with the facility authpriv, with the person behind sudo as `by=`."
 )]
 pub struct Cli {
@@ -221,7 +222,35 @@ pub enum Config {
         json: bool,
     },
     /// Say whether the configuration is good, or what is wrong in which line
-    Check,
+    ///
+    /// What is an error denies everybody. What is a warning (a rule that can never match, a name that nobody has) does not,
+    /// but the exit status is 1 all the same.
+    Check {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say which rule holds for a login, and what happens then; needs root
+    Explain(Explain),
+}
+
+/// `config explain`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  nightlatch config explain alice --service sshd --rhost 192.0.2.7"
+)]
+pub struct Explain {
+    /// Whose login; where the service asks for the invoker's code, the invoker
+    pub user: String,
+    /// The PAM service, named like its file in /etc/pam.d
+    #[arg(long, value_name = "NAME", value_parser = service)]
+    pub service: ServiceName,
+    /// The remote host as the service gives it: an address, or a name
+    #[arg(long, value_name = "HOST")]
+    pub rhost: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A kind of token.
@@ -266,6 +295,10 @@ pub enum QrForm {
     Svg,
     /// Not at all; the key is shown in text.
     None,
+}
+
+fn service(text: &str) -> Result<ServiceName, BadName> {
+    text.to_owned().try_into()
 }
 
 fn digits(text: &str) -> Result<Digits, BadTokenValue> {

@@ -10,6 +10,7 @@ mod ask;
 mod cli;
 mod commands;
 mod failure;
+mod findings;
 mod given_secret;
 mod journal;
 mod offer;

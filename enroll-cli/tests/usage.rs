@@ -43,6 +43,8 @@ fn wrong_usage_is_2() {
         &["enroll", "alice", "--digits", "9"],
         &["enroll", "alice", "--token", "hotp"],
         &["status", "alice", "--secret"],
+        &["config", "explain", "alice"],
+        &["config", "explain", "alice", "--service", "../sshd"],
     ] {
         let output = nightlatch(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -46,6 +46,21 @@ fn the_documentation_shows_every_key_and_its_default() {
     }
 }
 
+#[test]
+fn every_example_in_the_documentation_is_a_configuration() {
+    let page = include_str!("../../../docs/configuration.md");
+    let blocks = page.split("```toml\n").skip(1);
+    let examples: Vec<_> = blocks
+        .map(|block| block.split("```").next().unwrap())
+        .collect();
+    assert!(examples.len() > 2, "{examples:?}");
+    for example in examples {
+        assert!(parse(example).is_ok(), "{example}: {:?}", parse(example));
+        // With room for as much again.
+        assert!(example.len() < 6 * 1024, "{}", example.len());
+    }
+}
+
 /// A configuration in which every key is written, and so shown.
 fn everything() -> Config {
     parse(EVERYTHING).unwrap()

@@ -188,6 +188,45 @@ fn an_address_that_is_not_believed_is_in_no_network() {
     assert_eq!(ruling(rules, &who), None);
 }
 
+#[test]
+fn all_gates_that_are_given_must_be_open() {
+    let gates = |lines: &str| {
+        let text = format!("enrollment.mode = \"at-login\"\n[at_login]\n{lines}\n");
+        config(&text).at_login
+    };
+    let inside = circumstances("alice", Groups::default(), "10.1.2.3");
+    let outside = circumstances("alice", Groups::default(), "192.0.2.7");
+    let unsure = Circumstances {
+        remote: Remote::MaybeOurs("10.1.2.3".parse().unwrap()),
+        ..inside.clone()
+    };
+    let sudo = Circumstances {
+        service: "sudo",
+        ..inside.clone()
+    };
+    let last_day = Time::parse_rfc3339("2027-01-31T23:59:59Z").unwrap();
+    let networks = "networks = [\"10.0.0.0/8\"]";
+    let both = &format!("{networks}\nuntil = 2027-01-31");
+    for (lines, circumstances, now, shut) in [
+        ("open = true", &outside, last_day, None),
+        ("open = true", &sudo, last_day, Some(ShutGate::Services)),
+        (networks, &inside, last_day, None),
+        (networks, &outside, last_day, Some(ShutGate::Networks)),
+        (networks, &unsure, last_day, Some(ShutGate::Networks)),
+        ("networks = []", &inside, last_day, Some(ShutGate::Networks)),
+        (both, &inside, last_day, None),
+        (both, &inside, last_day.plus(1), Some(ShutGate::Until)),
+        (both, &outside, last_day, Some(ShutGate::Networks)),
+        ("ticket = true", &outside, last_day, None),
+    ] {
+        assert_eq!(
+            shut_gate(&gates(lines), circumstances, now),
+            shut,
+            "{lines}"
+        );
+    }
+}
+
 /// A rule as the model knows it: numbers for names, and a network of one bit.
 #[derive(Clone, Debug)]
 struct Plain {
@@ -337,5 +376,20 @@ proptest! {
             Ruling::Mode => (None, 3),
         };
         prop_assert_eq!((number, word), model(&rules, &facts), "{}", text);
+    }
+
+    #[test]
+    fn a_rule_that_covers_another_matches_whenever_that_does(
+        wider in plain(),
+        narrower in plain(),
+        facts in facts(),
+    ) {
+        // What they say must be the same: a doubt is a match for one and not for the other.
+        let wider = Plain { second_factor: narrower.second_factor, ..wider };
+        let both = config(&(wider.to_toml() + &narrower.to_toml()));
+        if covers(&both.rule[0], &both.rule[1]) {
+            let alone = |rule: Plain| model(&[rule], &facts).0.is_some();
+            prop_assert!(alone(wider) || !alone(narrower));
+        }
     }
 }

@@ -4,6 +4,7 @@ mod check;
 mod codes;
 mod config;
 mod enroll;
+mod explain;
 mod list;
 mod remove;
 mod status;
@@ -12,7 +13,7 @@ mod unlock;
 use nightlatch_core::transaction::NothingThere;
 
 use crate::app::App;
-use crate::cli::{Cli, Command};
+use crate::cli::{self, Cli, Command};
 use crate::screen::shown;
 
 /// Does what was asked for.
@@ -27,7 +28,9 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Codes(arguments) => codes::run(&app()?, arguments),
         Command::Remove(arguments) => remove::run(&app()?, arguments),
         Command::Unlock(arguments) => unlock::run(&app()?, arguments),
-        Command::Config(arguments) => config::run(named, arguments),
+        Command::Config(cli::Config::Explain(arguments)) => explain::run(&app()?, named, arguments),
+        Command::Config(cli::Config::Show { json }) => config::show(named, *json),
+        Command::Config(cli::Config::Check { json }) => config::check(named, *json),
     }
 }
 
