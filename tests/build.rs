@@ -1,5 +1,6 @@
 //! Builds the small libpam applications: `driver/pam-driver.c` for the contract tests, once more with AddressSanitizer, and
-//! `driver/pam-bench.c` for the benchmark; and `driver/pam_stand_in.c`, a module.
+//! `driver/pam-bench.c` for the benchmark; `driver/pam_stand_in.c`, a module; and `driver/nss-down.c`, a name service that is
+//! down.
 //!
 //! Here rather than at a test's first use: the tests run as root and in parallel, and what they leave in `target/` would
 //! belong to root.
@@ -35,6 +36,12 @@ fn main() {
         "pam_stand_in.so",
         &["-shared", "-fPIC"],
         "NIGHTLATCH_PAM_STAND_IN_BUILT",
+    );
+    build(
+        "nss-down",
+        "libnss_nightlatch_down.so.2",
+        &["-shared", "-fPIC"],
+        "NIGHTLATCH_NAME_SERVICE_BUILT",
     );
     // Where cargo puts what is built for a target that was named, as it must be for a sanitizer.
     let target = env::var("TARGET").unwrap_or_default();

@@ -58,6 +58,13 @@ pub fn stand_in_module() -> PathBuf {
     PathBuf::from(env!("NIGHTLATCH_PAM_STAND_IN_BUILT"))
 }
 
+/// The folder with the name service that is down, for glibc to look in.
+#[must_use]
+pub fn name_services() -> &'static Path {
+    let library = Path::new(env!("NIGHTLATCH_NAME_SERVICE_BUILT"));
+    library.parent().unwrap_or(library)
+}
+
 /// A folder on the disk for what may go at any time.
 #[must_use]
 pub fn scratch() -> PathBuf {

@@ -176,6 +176,15 @@ impl<'w> Person<'w> {
             .collect()
     }
 
+    /// Puts the person into a supplementary group, which is made.
+    #[must_use]
+    pub fn in_group(self, group: &str) -> Self {
+        system("groupadd", &["--force", group], "", "install passwd");
+        let arguments = ["--append", "--groups", group, &self.name];
+        system("usermod", &arguments, "", "install passwd");
+        self
+    }
+
     /// The password.
     #[must_use]
     pub fn password(&self) -> &str {

@@ -258,7 +258,7 @@ pub(crate) fn start_sshd() -> Child {
     fs::write(
         config,
         format!(
-            "Port 22\nListenAddress 127.0.0.1\nHostKey {key}\nPidFile none\nUsePAM yes\n\
+            "Port 22\nListenAddress 0.0.0.0\nHostKey {key}\nPidFile none\nUsePAM yes\n\
              KbdInteractiveAuthentication yes\nPasswordAuthentication yes\nPubkeyAuthentication no\n\
              PrintMotd no\nPrintLastLog no\nLogLevel VERBOSE\n"
         ),

@@ -168,6 +168,13 @@ impl Tries {
             .with(format!("clock-step={seconds}"))
     }
 
+    /// Where `/etc/nsswitch.conf` may name `nightlatch_down`, a name service that is down.
+    pub fn knowing_a_name_service_that_is_down(mut self) -> Self {
+        let folder = artifacts::name_services().display().to_string();
+        self.environment.push(("LD_LIBRARY_PATH", folder));
+        self
+    }
+
     /// Watched by a tool. What it sees ends the application with an error, which is asserted with every run.
     pub fn watched_by(mut self, watcher: Watcher) -> Self {
         self.watcher = Some(watcher);
