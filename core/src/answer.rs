@@ -9,12 +9,15 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::backup_codes::BackupCode;
+use crate::token::Digits;
 
 /// An answer that has a code's shape.
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// 6 to 8 digits.
     Code(OneTimeCode),
+    /// What a field ends in that holds something else before the code: a token compares as many digits as its codes have.
+    Tail(Tail),
     /// A backup code.
     BackupCode(BackupCode),
 }
@@ -42,11 +45,24 @@ impl Answer {
             .ok_or(BadAnswer::NotACode)
     }
 
+    /// What a token with so many digits compares; `None` where it has no code of that length.
+    #[must_use]
+    pub fn code_of(&self, digits: Digits) -> Option<OneTimeCode> {
+        match self {
+            Self::Code(code) => {
+                (code.as_str().len() == usize::from(digits.get())).then(|| code.clone())
+            }
+            Self::Tail(tail) => tail.last(digits),
+            Self::BackupCode(_) => None,
+        }
+    }
+
     /// Whether two answers are the same code, in constant time.
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
         let (one, two) = match (self, other) {
             (Self::Code(one), Self::Code(two)) => (one.as_str(), two.as_str()),
+            (Self::Tail(one), Self::Tail(two)) => (one.0.as_str(), two.0.as_str()),
             (Self::BackupCode(one), Self::BackupCode(two)) => (one.symbols(), two.symbols()),
             _ => return false,
         };
@@ -71,6 +87,37 @@ impl OneTimeCode {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The digits at the end of a field, up to 8 of them.
+#[derive(Clone)]
+pub struct Tail(Zeroizing<String>);
+
+impl Tail {
+    /// Takes the digits that `field` ends in, the last 8 of them at most. `None` where they are too few for a code.
+    #[must_use]
+    pub fn of(field: &str) -> Option<Self> {
+        let count = field
+            .bytes()
+            .rev()
+            .take(8)
+            .take_while(u8::is_ascii_digit)
+            .count();
+        (count >= 6).then(|| Self(Zeroizing::new(field[field.len() - count..].to_owned())))
+    }
+
+    /// The last `digits` of them; `None` where there are fewer.
+    #[must_use]
+    pub fn last(&self, digits: Digits) -> Option<OneTimeCode> {
+        let from = self.0.len().checked_sub(usize::from(digits.get()))?;
+        OneTimeCode::parse(&self.0[from..])
+    }
+}
+
+impl fmt::Debug for Tail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
     }
 }
 
@@ -145,6 +192,25 @@ mod tests {
         assert!(answer("123 456").is_same_as(&answer("123456")));
         assert!(!answer("123 456").is_same_as(&answer("123457")));
         assert!(!answer("123456").is_same_as(&answer("1234567")));
+    }
+
+    #[test]
+    fn a_token_compares_as_many_digits_of_a_fields_end_as_its_codes_have() {
+        let digits = |count: u64| Digits::try_from(count).unwrap();
+        let last = |field: &str, count| {
+            let tail = Answer::Tail(Tail::of(field)?);
+            let code = tail.code_of(digits(count))?;
+            Some(code.as_str().to_owned())
+        };
+        assert_eq!(last("pass12123456", 6).as_deref(), Some("123456"));
+        assert_eq!(last("pass12123456", 8).as_deref(), Some("12123456"));
+        assert_eq!(last("99999123456", 8).as_deref(), Some("99123456"));
+        assert_eq!(last("é123456", 6).as_deref(), Some("123456"));
+        assert_eq!(last("é123456", 7), None);
+        assert_eq!(last("pass12345", 6), None);
+        assert_eq!(last("123456x", 6), None);
+        let code = Answer::parse(b"123456").unwrap();
+        assert!(code.code_of(digits(6)).is_some() && code.code_of(digits(7)).is_none());
     }
 
     #[test]

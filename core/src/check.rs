@@ -3,17 +3,23 @@
 //! It reads nothing, writes nothing and hashes nothing; where it needs the Argon2id digest of an answer, it says so and
 //! is asked again. What it returns beside the verdict is the state to be made durable *before* anybody is told.
 
+mod find;
+
+pub(crate) use find::window;
+
+use find::{Finding, Search, find_backup_code};
+
 use crate::account::UserName;
-use crate::answer::{Answer, BadAnswer, OneTimeCode};
-use crate::backup_codes::{BackupCode, BackupCodeError, BackupCodes, Cost, Digest, Salt};
+use crate::answer::{Answer, BadAnswer};
+use crate::backup_codes::{BackupCode, BackupCodeError, Cost, Digest, Salt};
+use crate::config::ServiceName;
 use crate::enrollment::Enrollment;
-use crate::id::Id;
 use crate::place::Place;
-use crate::state::{Integrity, State, WrongCodes};
+use crate::state::{Closed, Integrity, Resync, State, WrongCodes};
 use crate::store::Record;
 use crate::throttle::{Gate, Throttle};
 use crate::time::Time;
-use crate::token::{Label, Step, Token};
+use crate::token::{Digits, Label};
 
 /// One answer of one person from one place.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +32,8 @@ pub struct Try<'a> {
     pub answer: &'a Answer,
     /// Its digest, once [`Decision::NeedsDigest`] asked for it.
     pub digest: Option<&'a SaltedDigest>,
+    /// The service for which a success is to be remembered, so that for a while no code is asked for there.
+    pub trust: Option<&'a ServiceName>,
     /// What the administrator allows.
     pub rules: &'a Rules,
 }
@@ -57,8 +65,11 @@ impl SaltedDigest {
 pub struct Rules {
     /// How many steps before and after the current one are accepted (RFC 6238, 5.2).
     pub window: u64,
-    /// How many steps a last step may lie ahead before the clock is held to be wrong.
+    /// How many steps a last step may lie ahead before the clock is held to be wrong, and how far off two codes in a row may be
+    /// that resynchronise a token.
     pub resync_window: u64,
+    /// How many counters after the last one used are accepted (RFC 4226, 7.4), 1 or more.
+    pub look_ahead: u64,
     /// What failures cost.
     pub throttle: Throttle,
 }
@@ -127,7 +138,12 @@ pub struct Accepted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Factor {
     /// A token's code.
-    Token(Label),
+    Token {
+        /// The token.
+        label: Label,
+        /// How many digits its codes have: how much of a field that ended in it was the code.
+        digits: Digits,
+    },
     /// A backup code.
     BackupCode {
         /// How many are left.
@@ -145,8 +161,8 @@ pub enum Refusal {
     },
     /// A code that was used already. Not charged: it teaches nobody anything.
     Replayed {
-        /// Seconds until a new code comes; `None` for a backup code.
-        next_in: Option<u64>,
+        /// What could be used instead.
+        next: Next,
     },
     /// Not evaluated: this place is locked.
     Locked {
@@ -157,6 +173,10 @@ pub enum Refusal {
     ShareUsedUp,
     /// Not evaluated: the hard limit is used up.
     Disabled,
+    /// Not evaluated: an administrator closed the person.
+    Closed,
+    /// A right code of a counter-based token, but the state may be too old to know whether it was used.
+    TokenWaits,
     /// A right backup code, but the state may be too old to know whether it was spent.
     BackupCodesWait,
     /// Nothing is enrolled.
@@ -176,12 +196,25 @@ pub enum Refusal {
     Repeated,
 }
 
+/// What could be used instead of a code that was used already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The code that the authenticator shows in so many seconds.
+    CodeIn(u64),
+    /// The code that the token makes next, when it is asked to.
+    CodeOfToken,
+    /// Another backup code.
+    BackupCode,
+}
+
 impl Refusal {
     /// What an administrator can run where the person is kept out until one does.
     #[must_use]
     pub fn mend(&self, user: &str) -> Option<String> {
         match self {
-            Self::ShareUsedUp | Self::BackupCodesWait => Some(format!("nightlatch unlock {user}")),
+            Self::ShareUsedUp | Self::Closed | Self::TokenWaits | Self::BackupCodesWait => {
+                Some(format!("nightlatch unlock {user}"))
+            }
             Self::Disabled | Self::OtherUid => Some(format!("nightlatch enroll {user} --replace")),
             Self::Wrong { .. }
             | Self::Replayed { .. }
@@ -203,6 +236,8 @@ impl Refusal {
             Self::Locked { .. } => "locked",
             Self::ShareUsedUp => "share-used-up",
             Self::Disabled => "disabled",
+            Self::Closed => "closed",
+            Self::TokenWaits => "token-waits",
             Self::BackupCodesWait => "backup-codes-wait",
             Self::NotEnrolled => "not-enrolled",
             Self::OtherUid => "other-uid",
@@ -280,17 +315,26 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
         Err(fault) => return Decision::Answer(Verdict::Unavailable(fault), None),
     };
     let throttle = &attempt.rules.throttle;
-    let refusal = match throttle.gate(&state, attempt.place, now) {
-        Gate::Locked { remaining } => Some(Refusal::Locked { remaining }),
-        Gate::ShareUsedUp => Some(Refusal::ShareUsedUp),
-        Gate::Disabled => Some(Refusal::Disabled),
-        Gate::Open => None,
+    let refusal = match (state.closed, throttle.gate(&state, attempt.place, now)) {
+        (Closed::Yes, _) => Some(Refusal::Closed),
+        (Closed::No, Gate::Locked { remaining }) => Some(Refusal::Locked { remaining }),
+        (Closed::No, Gate::ShareUsedUp) => Some(Refusal::ShareUsedUp),
+        (Closed::No, Gate::Disabled) => Some(Refusal::Disabled),
+        (Closed::No, Gate::Open) => None,
     };
     if let Some(refusal) = refusal {
         return Decision::Answer(Verdict::Refused(refusal), must_write.then_some(state));
     }
     let finding = match attempt.answer {
-        Answer::Code(code) => find_step(enrollment, &state, code, attempt.rules, now),
+        Answer::Code(_) | Answer::Tail(_) => {
+            let search = Search {
+                state: &state,
+                rules: attempt.rules,
+                place: attempt.place,
+                now,
+            };
+            search.find_code(enrollment, attempt.answer)
+        }
         Answer::BackupCode(_) => {
             let set = enrollment.backup_codes.as_ref();
             let (salt, cost) = salt_and_cost(Some(enrollment));
@@ -307,12 +351,17 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
             spend.note_in(&mut state);
             let wrong = std::mem::take(&mut state.wrong);
             state.note_success(attempt.place, now);
+            note_resync(&mut state, attempt.place, None);
+            if let Some(service) = attempt.trust {
+                state.note_trust(service, attempt.place, now);
+            }
             Decision::Answer(Verdict::Accepted(Accepted { factor, wrong }), Some(state))
         }
         Finding::Used(refusal) => {
             Decision::Answer(Verdict::Refused(refusal), must_write.then_some(state))
         }
-        Finding::Miss => {
+        Finding::Miss(resync) => {
+            note_resync(&mut state, attempt.place, resync);
             throttle.charge(&mut state, attempt.place, now);
             let locked_for = match throttle.gate(&state, attempt.place, now) {
                 Gate::Locked { remaining } => remaining,
@@ -321,6 +370,13 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
             Decision::Answer(Verdict::Refused(Refusal::Wrong { locked_for }), Some(state))
         }
     }
+}
+
+/// Only the next try from the same place is the second one: another miss replaces what the one before left, or clears it. Tries
+/// from elsewhere leave it, unless they are the first of two themselves.
+fn note_resync(state: &mut State, place: Place, first: Option<Resync>) {
+    state.resync.take_if(|resync| resync.place == place);
+    state.resync = first.or(state.resync);
 }
 
 /// What makes a record useless until an administrator mends it, if anything.
@@ -333,7 +389,10 @@ pub fn fault(enrollment: &Enrollment, state: &State, rules: &Rules, now: Time) -
         let Some(known) = state.token(token.id) else {
             return Some(Fault::StateLost);
         };
-        let latest = token.step_at(now).plus(rules.resync_window);
+        let Some(period) = token.period() else {
+            continue;
+        };
+        let latest = period.step_at(now).plus(rules.resync_window);
         if known.last_step > Some(latest) {
             return Some(Fault::Clock);
         }
@@ -361,105 +420,8 @@ fn settle(
     let mut state = record.state.clone();
     state.keep_only(Some(enrollment));
     let mut must_write = state.settle_places(now);
-    must_write |= state.resolve_doubts(enrollment, rules.window, now);
+    must_write |= state.resolve_doubts(enrollment, rules, now);
     Ok(Settled { state, must_write })
-}
-
-/// What a code turned out to be.
-enum Finding {
-    /// One of theirs that was never used.
-    Fresh { factor: Factor, spend: Spend },
-    /// One of theirs that cannot be used (again).
-    Used(Refusal),
-    /// None of theirs.
-    Miss,
-}
-
-/// What is used up by a success.
-enum Spend {
-    Step { token: Id, step: Step },
-    BackupCode { set: Id, number: u8 },
-}
-
-impl Spend {
-    fn note_in(&self, state: &mut State) {
-        match *self {
-            Self::Step { token, step } => {
-                for known in state.tokens.iter_mut().filter(|known| known.id == token) {
-                    known.last_step = Some(step);
-                }
-            }
-            Self::BackupCode { set, number } => {
-                let bit = 1 << number;
-                for spent in state.spent.iter_mut().filter(|spent| spent.set == set) {
-                    spent.codes |= bit;
-                }
-            }
-        }
-    }
-}
-
-/// Looks a code up in the window of every token. All of them are tried, so that a miss counts once.
-fn find_step(
-    enrollment: &Enrollment,
-    state: &State,
-    code: &OneTimeCode,
-    rules: &Rules,
-    now: Time,
-) -> Finding {
-    let mut finding = Finding::Miss;
-    for token in &enrollment.tokens {
-        let current = token.step_at(now);
-        let last = last_step(state, token);
-        // If the digits fit several steps, the latest is taken: with an earlier one they would open the door twice.
-        let steps = token.matching_steps(
-            code,
-            current.minus(rules.window),
-            current.plus(rules.window),
-        );
-        let Some(&latest) = steps.last() else {
-            continue;
-        };
-        if last < Some(latest) {
-            return Finding::Fresh {
-                factor: Factor::Token(token.label.clone()),
-                spend: Spend::Step {
-                    token: token.id,
-                    step: latest,
-                },
-            };
-        }
-        let next = token.start_of(last.max(Some(current)).unwrap_or(current).plus(1));
-        finding = Finding::Used(Refusal::Replayed {
-            next_in: Some(next.since(now)),
-        });
-    }
-    finding
-}
-
-fn find_backup_code(set: Option<&BackupCodes>, state: &State, digest: &Digest) -> Finding {
-    let Some((set, number)) = set.and_then(|set| set.position(digest).map(|number| (set, number)))
-    else {
-        return Finding::Miss;
-    };
-    let spent = state.spent_of(set.id);
-    if spent.is_some_and(|spent| spent.holds(number)) {
-        return Finding::Used(Refusal::Replayed { next_in: None });
-    }
-    if state.waits(set.id) {
-        return Finding::Used(Refusal::BackupCodesWait);
-    }
-    let codes = set.digests.len();
-    let used = 1 + spent.map_or(0, |spent| spent.count(codes));
-    Finding::Fresh {
-        factor: Factor::BackupCode {
-            left: codes.saturating_sub(used),
-        },
-        spend: Spend::BackupCode {
-            set: set.id,
-            number,
-        },
-    }
 }
 
 /// Where there is nothing to compare with, an answer costs what it costs elsewhere: else the time would tell who is enrolled.
@@ -471,10 +433,6 @@ fn refuse_after_the_same_work(attempt: &Try<'_>, refusal: Refusal) -> Decision {
         }
         _ => Decision::Answer(Verdict::Refused(refusal), None),
     }
-}
-
-fn last_step(state: &State, token: &Token) -> Option<Step> {
-    state.token(token.id).and_then(|known| known.last_step)
 }
 
 /// What a backup code's digest is made with; where there is no set, what it costs elsewhere.

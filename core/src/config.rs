@@ -123,6 +123,7 @@ impl Config {
         Rules {
             window: self.token.window.get().into(),
             resync_window: self.token.resync_window.get().into(),
+            look_ahead: self.token.look_ahead.get().into(),
             throttle: Throttle {
                 free_failures: self.throttle.free_failures.get(),
                 first_lock: self.throttle.first_lock.seconds(),

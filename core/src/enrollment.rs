@@ -1,6 +1,7 @@
 //! What is known about a person's second factor: the file `enrollment.toml`, written when somebody enrolls and never at login.
 
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 use toml::value::{Datetime, Offset};
@@ -12,7 +13,7 @@ use crate::id::Id;
 use crate::lines::line_at;
 use crate::tables::{self, Table};
 use crate::time::Time;
-use crate::token::{Algorithm, Digits, Kind, Label, Period, Secret, Token};
+use crate::token::{Algorithm, Counter, Digits, Kind, Label, Period, Secret, Token};
 
 /// A person's tokens and backup codes.
 #[derive(Clone, Debug)]
@@ -39,12 +40,12 @@ impl Enrollment {
     pub fn parse(text: &str) -> Result<Self, BadEnrollment> {
         let file: File = toml::from_str(text).map_err(|error| {
             // A later version may have other keys, and is to be known for what it is.
-            match tables::version_of(text).filter(|&version| version != VERSION) {
+            match tables::version_of(text).filter(|version| !VERSIONS.contains(version)) {
                 Some(version) => BadEnrollment::Version(version),
                 None => BadEnrollment::Toml(describe(text, &error)),
             }
         })?;
-        if file.version != VERSION {
+        if !VERSIONS.contains(&file.version) {
             return Err(BadEnrollment::Version(file.version));
         }
         if file.token.is_empty() || file.token.len() > Self::MOST_TOKENS {
@@ -53,7 +54,7 @@ impl Enrollment {
         let tokens = file
             .token
             .into_iter()
-            .map(|Table(token)| token.into_token())
+            .map(|Table(token)| token.into_token(file.version))
             .collect::<Result<Vec<_>, _>>()?;
         for (index, token) in tokens.iter().enumerate() {
             if tokens[..index].iter().any(|other| token.is_twin_of(other)) {
@@ -72,6 +73,16 @@ impl Enrollment {
         })
     }
 
+    /// The lowest version that can say it: whoever has no counter-based token has a file that older programs read.
+    fn version(&self) -> u64 {
+        let has_counters = |token: &Token| matches!(token.kind, Kind::Hotp { .. });
+        if self.tokens.iter().any(has_counters) {
+            WITH_COUNTERS
+        } else {
+            *VERSIONS.start()
+        }
+    }
+
     /// Writes the file.
     #[must_use]
     pub fn to_toml(&self) -> Zeroizing<String> {
@@ -88,12 +99,11 @@ impl Enrollment {
             text,
             "# Written by nightlatch. Change it with the command, not by hand."
         )?;
-        writeln!(text, "version = {VERSION}")?;
+        writeln!(text, "version = {}", self.version())?;
         writeln!(text, "user = {}", quoted(self.user.as_str()))?;
         writeln!(text, "uid = {}", self.uid)?;
         writeln!(text, "created = {}", self.created.to_rfc3339())?;
         for token in &self.tokens {
-            let Kind::Totp { period } = token.kind;
             writeln!(text, "\n[[token]]")?;
             writeln!(text, "id = \"{}\"", token.id)?;
             writeln!(text, "label = {}", quoted(token.label.as_str()))?;
@@ -101,7 +111,10 @@ impl Enrollment {
             writeln!(text, "secret = \"base32:{}\"", *token.secret.to_base32())?;
             writeln!(text, "algorithm = \"{}\"", token.algorithm.as_str())?;
             writeln!(text, "digits = {}", token.digits.get())?;
-            writeln!(text, "period = {}", period.seconds())?;
+            match token.kind {
+                Kind::Totp { period } => writeln!(text, "period = {}", period.seconds())?,
+                Kind::Hotp { counter } => writeln!(text, "counter = {}", counter.step().0)?,
+            }
         }
         if let Some(codes) = &self.backup_codes {
             let Cost { m_kib, t, p } = codes.cost;
@@ -127,7 +140,7 @@ pub enum BadEnrollment {
     #[error("{0}")]
     Toml(String),
     /// A version that this program does not know.
-    #[error("version {0} is not known; this program reads version {VERSION}")]
+    #[error("version {0} is not known; this program reads versions up to {latest}", latest = VERSIONS.end())]
     Version(u64),
     /// None, or too many.
     #[error("there must be 1 to {} tokens", Enrollment::MOST_TOKENS)]
@@ -140,8 +153,10 @@ pub enum BadEnrollment {
     Value(&'static str),
 }
 
-/// The version that this program writes and reads.
-pub(crate) const VERSION: u64 = 1;
+/// The versions that this program writes and reads.
+pub(crate) const VERSIONS: RangeInclusive<u64> = 1..=WITH_COUNTERS;
+/// The first version that has counter-based tokens.
+const WITH_COUNTERS: u64 = 2;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -173,14 +188,25 @@ struct TokenTable {
     secret: Zeroizing<String>,
     algorithm: Algorithm,
     digits: Digits,
-    period: Period,
+    period: Option<Period>,
+    counter: Option<Counter>,
 }
 
 impl TokenTable {
-    fn into_token(self) -> Result<Token, BadEnrollment> {
-        if self.kind != "totp" {
-            return Err(BadEnrollment::Value("kind"));
-        }
+    fn into_token(self, version: u64) -> Result<Token, BadEnrollment> {
+        let kind = match (self.kind.as_str(), self.period, self.counter) {
+            ("totp", Some(period), None) => Kind::Totp { period },
+            ("hotp", None, Some(counter)) if version >= WITH_COUNTERS => Kind::Hotp { counter },
+            ("totp", None, _) => return Err(BadEnrollment::Value("period")),
+            ("totp", Some(_), Some(_)) => return Err(BadEnrollment::Value("counter")),
+            ("hotp", Some(_), _) if version >= WITH_COUNTERS => {
+                return Err(BadEnrollment::Value("period"));
+            }
+            ("hotp", None, None) if version >= WITH_COUNTERS => {
+                return Err(BadEnrollment::Value("counter"));
+            }
+            _ => return Err(BadEnrollment::Value("kind")),
+        };
         let secret = self
             .secret
             .strip_prefix("base32:")
@@ -188,9 +214,7 @@ impl TokenTable {
         Ok(Token {
             id: Id::parse(&self.id).map_err(|_| BadEnrollment::Value("id"))?,
             label: self.label,
-            kind: Kind::Totp {
-                period: self.period,
-            },
+            kind,
             secret: Secret::from_base32(secret).map_err(|_| BadEnrollment::Value("secret"))?,
             algorithm: self.algorithm,
             digits: self.digits,
@@ -304,6 +328,54 @@ mod tests {
         assert_eq!(read.backup_codes.unwrap().digests.len(), 10);
     }
 
+    fn with_a_counter() -> Enrollment {
+        let mut enrollment = enrollment();
+        enrollment.tokens[1].kind = Kind::Hotp {
+            counter: Counter::try_from(i64::MAX.unsigned_abs()).unwrap(),
+        };
+        enrollment
+    }
+
+    #[test]
+    fn a_counter_based_token_makes_it_version_2_and_comes_back() {
+        let written = with_a_counter();
+        let text = written.to_toml();
+        assert!(text.contains("\nversion = 2\n") && text.contains("\nkind = \"hotp\"\n"));
+        let read = Enrollment::parse(&text).unwrap();
+        assert_eq!(read.tokens[1].kind, written.tokens[1].kind);
+        assert_eq!(*read.to_toml(), *text);
+        assert!(enrollment().to_toml().contains("\nversion = 1\n"));
+    }
+
+    #[test]
+    fn a_file_of_version_2_without_a_counter_based_token_says_the_same_as_one_of_version_1() {
+        let good = enrollment().to_toml();
+        let text = good.replacen("version = 1", "version = 2", 1);
+        assert_eq!(*Enrollment::parse(&text).unwrap().to_toml(), *good);
+    }
+
+    #[test]
+    fn a_counter_based_token_has_a_counter_and_no_period() {
+        let good = with_a_counter().to_toml();
+        let line = format!("counter = {}\n", i64::MAX);
+        for (old, new, value) in [
+            ("version = 2", "version = 1", "kind"),
+            (&line, "", "counter"),
+            (&line, "period = 30\n", "period"),
+            (&line, &format!("{line}period = 30\n"), "period"),
+        ] {
+            let text = good.replacen(old, new, 1);
+            assert_ne!(text, *good, "{old}");
+            let error = Enrollment::parse(&text).unwrap_err();
+            assert_eq!(error, BadEnrollment::Value(value), "{new}");
+        }
+        let text = good.replace(&line, "counter = -1\n");
+        assert!(matches!(
+            Enrollment::parse(&text),
+            Err(BadEnrollment::Toml(_))
+        ));
+    }
+
     #[test]
     fn the_largest_enrollment_fits_its_file() {
         let mut largest = enrollment();
@@ -331,7 +403,7 @@ mod tests {
     fn what_cannot_be_is_refused_and_says_which_value() {
         let good = enrollment().to_toml();
         for (old, new, error) in [
-            ("version = 1", "version = 2", BadEnrollment::Version(2)),
+            ("version = 1", "version = 0", BadEnrollment::Version(0)),
             (
                 "version = 1",
                 "version = 3\ncolour = \"red\"",
@@ -342,6 +414,17 @@ mod tests {
                 "kind = \"hotp\"",
                 BadEnrollment::Value("kind"),
             ),
+            (
+                "period = 30",
+                "counter = 30",
+                BadEnrollment::Value("period"),
+            ),
+            (
+                "period = 30",
+                "period = 30\ncounter = 30",
+                BadEnrollment::Value("counter"),
+            ),
+            ("period = 30\n", "", BadEnrollment::Value("period")),
             ("base32:", "sealed:", BadEnrollment::Value("secret")),
             (
                 "m_kib = 8",

@@ -212,7 +212,7 @@ impl<'w> Login<'w> {
                 .world
                 .store
                 .look(&account.name)
-                .is_ok_and(|record| record.is_empty())
+                .is_ok_and(|record| record.is_vacant())
     }
 
     fn verdict_where_optional(&self, account: &Account) -> Option<Verdict> {
@@ -221,7 +221,7 @@ impl<'w> Login<'w> {
                 enrollment: Some(_),
                 ..
             }) => None,
-            Ok(record) if record.is_empty() => Some(Verdict::Exempt(Exemption::NotEnrolled)),
+            Ok(record) if record.is_vacant() => Some(Verdict::Exempt(Exemption::NotEnrolled)),
             // Half a record must not read as "not enrolled".
             Ok(_) => {
                 let whereabouts = self.world.store.whereabouts(&account.name);
@@ -273,8 +273,9 @@ impl<'w> Login<'w> {
         match &verdict {
             Verdict::Unavailable(fault) => self.fault = Some(fault.clone()),
             // These were not looked at: the same may be given again.
-            Verdict::Refused(Refusal::Locked { .. } | Refusal::ShareUsedUp | Refusal::Disabled) => {
-            }
+            Verdict::Refused(
+                Refusal::Locked { .. } | Refusal::ShareUsedUp | Refusal::Disabled | Refusal::Closed,
+            ) => {}
             Verdict::Accepted(_) | Verdict::Refused(_) | Verdict::Exempt(_) => {
                 self.previous = Some(answer);
             }
@@ -286,7 +287,7 @@ impl<'w> Login<'w> {
         let mut attempt = Attempt::new(account.uid, self.place, answer, &self.rules);
         let world = self.world;
         let prepared = match answer {
-            Answer::Code(_) => Ok(()),
+            Answer::Code(_) | Answer::Tail(_) => Ok(()),
             // A record that cannot be read is no reason for less work; what is wrong with it shows below.
             Answer::BackupCode(_) => {
                 attempt.prepare(&world.store.look(&account.name).unwrap_or_default())

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::check::{Accepted, Factor, Refusal};
+use crate::check::{Accepted, Factor, Next, Refusal};
 use crate::config::LoginConfig;
 use crate::place::Place;
 use crate::state::WrongCodes;
@@ -47,19 +47,24 @@ pub const KEPT: &str = "Press Enter once you have kept them: ";
 pub fn refused(refusal: &Refusal, login: &LoginConfig, longest_lock: Duration) -> String {
     match refusal {
         // A used code is a proof that they have the token.
-        Refusal::Replayed { next_in: Some(seconds) } => {
+        Refusal::Replayed { next: Next::CodeIn(seconds) } => {
             format!("That code was already used. The next one comes in {}.", span(*seconds))
         }
-        Refusal::Replayed { next_in: None } => "That backup code was already used. Use another one.".to_owned(),
+        Refusal::Replayed { next: Next::CodeOfToken } => "That code was already used. Let your token make the next one.".to_owned(),
+        Refusal::Replayed { next: Next::BackupCode } => "That backup code was already used. Use another one.".to_owned(),
         Refusal::BackupCodesWait => {
             "Backup codes wait for your administrator since the system was restored. Use your token, or ask."
                 .to_owned()
+        }
+        Refusal::TokenWaits => {
+            "Your token waits for your administrator since the system was restored. Use another one, or ask.".to_owned()
         }
         _ if !login.explain => not_accepted(longest_lock),
         Refusal::Wrong { locked_for: 0 } => "That code is not right. Wait for the next one and try again.".to_owned(),
         Refusal::Wrong { locked_for } => format!("Too many wrong codes. Try again in {}.", span(*locked_for)),
         Refusal::Locked { remaining } => format!("Too many wrong codes. Try again in {}.", span(*remaining)),
         Refusal::ShareUsedUp => "Too many wrong codes from here. Ask your administrator to unlock you.".to_owned(),
+        Refusal::Closed => "Your second factor is closed. Ask your administrator to unlock you.".to_owned(),
         Refusal::Disabled => "Too many wrong codes. Ask your administrator to enroll you anew.".to_owned(),
         Refusal::NotEnrolled | Refusal::OtherUid | Refusal::UnknownUser => {
             "No second factor is set up for you yet. Ask your administrator to enroll you.".to_owned()
@@ -155,6 +160,7 @@ mod tests {
             Refusal::Locked { remaining: 30 },
             Refusal::ShareUsedUp,
             Refusal::Disabled,
+            Refusal::Closed,
             Refusal::NotEnrolled,
             Refusal::OtherUid,
             Refusal::UnknownUser,
@@ -168,7 +174,13 @@ mod tests {
             );
         }
         assert_eq!(
-            refused(&Refusal::Replayed { next_in: Some(12) }, &login, LONGEST),
+            refused(
+                &Refusal::Replayed {
+                    next: Next::CodeIn(12)
+                },
+                &login,
+                LONGEST
+            ),
             "That code was already used. The next one comes in 12 seconds."
         );
     }

@@ -16,7 +16,7 @@ use crate::account::UserName;
 use crate::backup_codes::BackupCode;
 use crate::messages;
 use crate::qr::{Charset, Drawing, Ink, Qr, TooLong};
-use crate::token::{Algorithm, Digits, Kind, Period, Token, short_otpauth_uri};
+use crate::token::{Algorithm, Digits, Period, Token, short_otpauth_uri};
 
 /// How the picture is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
@@ -159,7 +159,10 @@ fn key(before: &str, token: &Token) -> Zeroizing<String> {
 
 /// A line for what the app would not take for granted; nothing where there is nothing.
 fn settings(token: &Token) -> String {
-    let Kind::Totp { period } = token.kind;
+    // What is enrolled inside a login moves with time: an app makes it from a picture.
+    let Some(period) = token.period() else {
+        return String::new();
+    };
     let usual = (Algorithm::Sha1, Digits::SIX, Period::THIRTY);
     if (token.algorithm, token.digits, period) == usual {
         return String::new();
@@ -202,7 +205,7 @@ mod tests {
     use crate::backup_codes::{BackupCodes, Count};
     use crate::testing::CHEAP;
     use crate::testing::token::token;
-    use crate::token::Secret;
+    use crate::token::{Kind, Secret};
 
     const FORMS: [QrForm; 3] = [QrForm::Utf8, QrForm::Ascii, QrForm::None];
 

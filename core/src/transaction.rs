@@ -11,14 +11,17 @@ use crate::account::UserName;
 use crate::answer::Answer;
 use crate::backup_codes::{BackupCodeError, BackupCodes};
 use crate::check::{
-    Decision, Fault, Rules, SaltedDigest, Try, Verdict, check, fault, salt_and_cost,
+    Decision, Fault, Rules, SaltedDigest, Try, Verdict, check, fault, salt_and_cost, window,
 };
+use crate::config::ServiceName;
 use crate::enrollment::Enrollment;
 use crate::place::Place;
-use crate::state::{Doubt, Integrity, SpentCodes, State, TokenState, WrongCodes};
+use crate::state::{
+    Closed, Doubt, Integrity, SpentCodes, Standing, State, TokenState, Waiting, WrongCodes,
+};
 use crate::store::{Change, Record, Store, StoreError};
 use crate::time::{Clock, Time};
-use crate::token::Label;
+use crate::token::{Drift, Kind, Label, Step};
 
 /// A change of one person's record.
 pub trait Transaction {
@@ -52,6 +55,7 @@ pub struct Attempt<'a> {
     place: Place,
     answer: &'a Answer,
     rules: &'a Rules,
+    trust: Option<&'a ServiceName>,
     /// Made at most once for a salt, however often the transaction is applied.
     digest: Option<SaltedDigest>,
     doubt: Option<Doubt>,
@@ -66,8 +70,18 @@ impl<'a> Attempt<'a> {
             place,
             answer,
             rules,
+            trust: None,
             digest: None,
             doubt: None,
+        }
+    }
+
+    /// A success is remembered for this service, so that for a while no code is asked for there.
+    #[must_use]
+    pub fn to_be_trusted_for(self, service: &'a ServiceName) -> Self {
+        Self {
+            trust: Some(service),
+            ..self
         }
     }
 
@@ -101,6 +115,7 @@ impl Transaction for Attempt<'_> {
                 place: self.place,
                 answer: self.answer,
                 digest: self.digest.as_ref(),
+                trust: self.trust,
                 rules: self.rules,
             };
             let (salt, cost) = match check(record, &attempt, now) {
@@ -171,6 +186,7 @@ impl Transaction for Enroll<'_> {
             return (Enrolled::Exists, Change::Nothing);
         }
         let mut state = state_to_change(record, self.rules, now);
+        state.forget_trust();
         // "Disabled until enrolled anew", and then the count begins anew; other locks outlive an enrollment. The tokens of
         // the enrollment before stay disabled, so that nothing is forgiven if the new one cannot be written.
         if state.is_disabled() {
@@ -185,6 +201,8 @@ impl Transaction for Enroll<'_> {
             state.forget_places();
             state.wrong = WrongCodes::default();
         }
+        // An invitation was for somebody who had nothing.
+        state.ticket = None;
         for token in &self.enrollment.tokens {
             let proved = self.proved.iter().find(|proved| proved.id == token.id);
             state
@@ -241,6 +259,13 @@ impl Transaction for RenewCodes<'_> {
         };
         // The old set goes on waiting, if it did, until the new one is in its place.
         let mut state = state_to_change(record, self.rules, now);
+        state.forget_trust();
+        if state.waiting.is_some() {
+            // New codes do not wait; what the old ones said of the tokens is still so.
+            for token in &enrollment.tokens {
+                state.token_mut(token.id, |known| known.waiting = Waiting::Yes);
+            }
+        }
         state.spent.push(SpentCodes::none(self.codes.id));
         (Ok(()), Change::Enrollment(enrollment, state))
     }
@@ -285,10 +310,9 @@ impl Transaction for Remove<'_> {
         } else if left.tokens.is_empty() {
             (Ok(Removed::Everything), Change::Remove)
         } else {
-            (
-                Ok(Removed::Token),
-                Change::Enrollment(left, state_to_change(record, self.rules, now)),
-            )
+            let mut state = state_to_change(record, self.rules, now);
+            state.forget_trust();
+            (Ok(Removed::Token), Change::Enrollment(left, state))
         }
     }
 }
@@ -307,9 +331,11 @@ pub struct Unlock<'a> {
 pub enum Mend {
     /// Forgets failures and opens what waited for an administrator.
     Locks,
-    /// Takes back what was noted by a clock that ran ahead. Steps that could be used now count as used.
+    /// Takes back what was noted by a clock that ran ahead. Steps that could be used now count as used, and what was learned of the
+    /// tokens' own clocks is forgotten.
     Clock,
-    /// Begins the record of past logins anew. Steps that could be used now and all backup codes count as used.
+    /// Begins the record of past logins anew. Steps that could be used now, all counters and all backup codes count as used: a
+    /// counter-based token has to be enrolled anew.
     FreshState,
 }
 
@@ -327,18 +353,23 @@ impl Transaction for Unlock<'_> {
 
     fn apply(&mut self, record: &Record, now: Time) -> (Self::Outcome, Change) {
         let Some(enrollment) = &record.enrollment else {
-            return (Err(NothingThere::NotEnrolled), Change::Nothing);
+            return self.without_an_enrollment(record, now);
         };
         if self.mend != Mend::FreshState && has_lost_its_state(record, enrollment, self.rules, now)
         {
             return (Err(NothingThere::StateLost), Change::Nothing);
         }
-        let window = self.rules.window;
-        let mut state = state_to_change(record, self.rules, now);
+        let rules = self.rules;
+        let mut state = state_to_change(record, rules, now);
         match self.mend {
             Mend::Locks => {
                 state.clear_failures();
+                state.closed = Closed::No;
                 state.waiting = None;
+                state.resync = None;
+                for known in &mut state.tokens {
+                    known.waiting = Waiting::No;
+                }
                 if let Some(set) = &enrollment.backup_codes
                     && state.spent_of(set.id).is_none()
                 {
@@ -347,20 +378,30 @@ impl Transaction for Unlock<'_> {
             }
             Mend::Clock => {
                 for token in &enrollment.tokens {
-                    let latest = token.step_at(now).plus(window);
-                    for known in state.tokens.iter_mut().filter(|known| known.id == token.id) {
+                    let Some(period) = token.period() else {
+                        continue;
+                    };
+                    let present = period.step_at(now);
+                    state.token_mut(token.id, |known| {
+                        let latest = *window(present, known.drift, rules).end();
                         known.last_step = known.last_step.min(Some(latest));
-                    }
+                        known.drift = Drift::NONE;
+                    });
                 }
+                for trusted in &mut state.trusted {
+                    trusted.since = trusted.since.min(now);
+                }
+                state.resync = None;
                 for known in &mut state.places {
                     known.last_success = known.last_success.min(now);
                 }
                 state.settle_places(now);
-                state.burn_steps(enrollment, window, now);
+                state.burn_steps(enrollment, rules, now);
             }
             Mend::FreshState => {
-                let disabled = state.is_disabled();
-                state = fresh_state(enrollment, window, now);
+                let (disabled, closed) = (state.is_disabled(), state.closed);
+                state = fresh_state(enrollment, rules, now);
+                state.closed = closed;
                 if disabled {
                     state.disable();
                 }
@@ -376,6 +417,23 @@ impl Transaction for Unlock<'_> {
     }
 }
 
+impl Unlock<'_> {
+    /// Opens what is kept of somebody who is not enrolled: an invitation's failures, and what an administrator closed.
+    fn without_an_enrollment(
+        &self,
+        record: &Record,
+        now: Time,
+    ) -> (Result<Unlocked, NothingThere>, Change) {
+        if self.mend != Mend::Locks || record.state.standing != Standing::Alone {
+            return (Err(NothingThere::NotEnrolled), Change::Nothing);
+        }
+        let mut state = state_to_change(record, self.rules, now);
+        state.clear_failures();
+        state.closed = Closed::No;
+        (Ok(Unlocked::Done), Change::State(state))
+    }
+}
+
 /// Whether nothing is known about past logins, or only about somebody else's.
 fn has_lost_its_state(record: &Record, enrollment: &Enrollment, rules: &Rules, now: Time) -> bool {
     fault(enrollment, &record.state, rules, now) == Some(Fault::StateLost)
@@ -387,21 +445,31 @@ fn state_to_change(record: &Record, rules: &Rules, now: Time) -> State {
     state.keep_only(record.enrollment.as_ref());
     match &record.enrollment {
         Some(enrollment) => {
-            state.resolve_doubts(enrollment, rules.window, now);
+            state.resolve_doubts(enrollment, rules, now);
         }
-        // Where nothing is enrolled, there is nothing that could live again.
-        None => state.integrity = Integrity::Whole,
+        // Where nothing is enrolled, there is nothing that could live again but an invitation.
+        None if state.integrity != Integrity::Whole => {
+            state.integrity = Integrity::Whole;
+            state.ticket = None;
+        }
+        None => {}
     }
     state
 }
 
 /// A state that knows nothing, and so holds everything for used that may have been.
-fn fresh_state(enrollment: &Enrollment, window: u64, now: Time) -> State {
+fn fresh_state(enrollment: &Enrollment, rules: &Rules, now: Time) -> State {
     let mut state = State {
         tokens: enrollment
             .tokens
             .iter()
-            .map(|token| TokenState::new(token.id))
+            .map(|token| TokenState {
+                last_step: match token.kind {
+                    Kind::Totp { .. } => None,
+                    Kind::Hotp { .. } => Some(Step(u64::MAX)),
+                },
+                ..TokenState::new(token.id)
+            })
             .collect(),
         spent: enrollment
             .backup_codes
@@ -413,7 +481,7 @@ fn fresh_state(enrollment: &Enrollment, window: u64, now: Time) -> State {
             .collect(),
         ..State::default()
     };
-    state.burn_steps(enrollment, window, now);
+    state.burn_steps(enrollment, rules, now);
     state
 }
 

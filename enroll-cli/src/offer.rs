@@ -56,14 +56,18 @@ fn draw(screen: &Screen, qr: &Qr, form: QrForm) -> Result<Option<Zeroizing<Strin
 
 /// The key in groups that can be read aloud, and what an app may ask beside it.
 fn key(token: &Token) -> Zeroizing<String> {
-    let Kind::Totp { period } = token.kind;
     let secret = token.secret.to_base32();
-    let settings = format!(
-        "    time-based, {}, {} digits, every {} seconds\n\n",
-        token.algorithm.as_str(),
-        token.digits.get(),
-        period.seconds()
-    );
+    let (algorithm, digits) = (token.algorithm.as_str(), token.digits.get());
+    let settings = match token.kind {
+        Kind::Totp { period } => format!(
+            "    time-based, {algorithm}, {digits} digits, every {} seconds\n\n",
+            period.seconds()
+        ),
+        Kind::Hotp { counter } => format!(
+            "    counter-based, {algorithm}, {digits} digits, counter {}\n\n",
+            counter.step().0
+        ),
+    };
     let room = 8 + secret.len() + secret.len() / 4 + settings.len();
     let mut text = Zeroizing::new(String::with_capacity(room));
     text.push_str("    ");

@@ -1,11 +1,13 @@
 //! The proof that an authenticator has the secret: a code that is right now. Nothing is written before it.
 
-use nightlatch_core::answer::{Answer, BadAnswer};
+use nightlatch_core::answer::{Answer, BadAnswer, OneTimeCode};
 use nightlatch_core::check::Rules;
 use nightlatch_core::messages::span;
 use nightlatch_core::state::TokenState;
 use nightlatch_core::time::Time;
-use nightlatch_core::token::{Step, Token};
+use nightlatch_core::token::{Kind, Period, Step, Token};
+
+const NOT_RIGHT: &str = "That code is not right. Wait for the next one and try again.";
 
 /// What a line turned out to be.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub enum Finding {
 pub fn examine(line: &[u8], token: &Token, rules: &Rules, now: Time) -> Finding {
     let code = match Answer::parse(line) {
         Ok(Answer::Code(code)) if code.as_str().len() == usize::from(token.digits.get()) => code,
-        Ok(Answer::Code(_))
+        Ok(Answer::Code(_) | Answer::Tail(_))
         | Err(
             BadAnswer::NotACode | BadAnswer::TooLong | BadAnswer::NotText | BadAnswer::Password,
         ) => {
@@ -43,7 +45,10 @@ pub fn examine(line: &[u8], token: &Token, rules: &Rules, now: Time) -> Finding 
             );
         }
     };
-    let current = token.step_at(now);
+    let Kind::Totp { period } = token.kind else {
+        return examine_counter(&code, token, rules);
+    };
+    let current = period.step_at(now);
     let around =
         |steps: u64| token.matching_steps(&code, current.minus(steps), current.plus(steps));
     if let Some(&step) = around(rules.window).last() {
@@ -53,16 +58,30 @@ pub fn examine(line: &[u8], token: &Token, rules: &Rules, now: Time) -> Finding 
         });
     }
     match around(rules.resync_window).last() {
-        Some(&step) => Finding::Wrong(clocks_differ(token, step, current)),
-        None => Finding::Wrong(
-            "That code is not right. Wait for the next one and try again.".to_owned(),
-        ),
+        Some(&step) => Finding::Wrong(clocks_differ(period, step, current)),
+        None => Finding::Wrong(NOT_RIGHT.to_owned()),
+    }
+}
+
+/// The codes that the token makes next.
+fn examine_counter(code: &OneTimeCode, token: &Token, rules: &Rules) -> Finding {
+    let Kind::Hotp { counter } = token.kind else {
+        return Finding::Wrong(NOT_RIGHT.to_owned());
+    };
+    let first = counter.step();
+    let last = first.plus(rules.look_ahead.saturating_sub(1));
+    match token.matching_steps(code, first, last).last() {
+        Some(&step) => Finding::Proved(TokenState {
+            last_step: Some(step),
+            ..TokenState::new(token.id)
+        }),
+        None => Finding::Wrong(NOT_RIGHT.to_owned()),
     }
 }
 
 /// The most common mistake, which the bare "not right" would leave people to guess.
-fn clocks_differ(token: &Token, step: Step, current: Step) -> String {
-    let (one, other) = (token.start_of(step), token.start_of(current));
+fn clocks_differ(period: Period, step: Step, current: Step) -> String {
+    let (one, other) = (period.start_of(step), period.start_of(current));
     let (difference, direction) = if step < current {
         (other.since(one), "past")
     } else {
@@ -88,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_code_of_now_and_of_its_neighbours_proves_and_is_used_up() {
-        let current = token().step_at(NOW);
+        let current = Period::THIRTY.step_at(NOW);
         for step in [current.minus(1), current, current.plus(1)] {
             let proved = TokenState {
                 last_step: Some(step),
@@ -100,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_code_of_another_time_says_that_the_clocks_differ() {
-        let current = token().step_at(NOW);
+        let current = Period::THIRTY.step_at(NOW);
         for (step, words) in [
             (current.minus(10), "about 5 minutes past"),
             (current.plus(2), "about 60 seconds ahead"),

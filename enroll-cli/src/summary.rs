@@ -11,7 +11,7 @@ use nightlatch_core::state::{Integrity, State};
 use nightlatch_core::store::Record;
 use nightlatch_core::throttle::Gate;
 use nightlatch_core::time::Time;
-use nightlatch_core::token::{Kind, Token};
+use nightlatch_core::token::{Period, Token};
 use serde::Serialize;
 
 use crate::person::Person;
@@ -54,7 +54,8 @@ pub struct TokenSummary {
     /// How long a code is.
     pub digits: u8,
     /// How long a step lasts, in seconds.
-    pub period: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period: Option<u64>,
     /// When the last code that was used up was current, by RFC 3339.
     pub last_used: Option<String>,
 }
@@ -196,27 +197,30 @@ impl Summary {
 
 impl TokenSummary {
     fn of(token: &Token, state: &State, now: Time) -> Self {
-        let Kind::Totp { period } = token.kind;
+        let period = token.period();
         let last_step = state.token(token.id).and_then(|known| known.last_step);
         Self {
             label: token.label.as_str().to_owned(),
             kind: token.kind.as_str(),
             algorithm: token.algorithm.as_str(),
             digits: token.digits.get(),
-            period: period.seconds(),
+            period: period.map(Period::seconds),
             // The code of the next step may be used early, by the window.
-            last_used: last_step.map(|step| token.start_of(step).min(now).to_rfc3339()),
+            last_used: period
+                .zip(last_step)
+                .map(|(period, step)| period.start_of(step).min(now).to_rfc3339()),
         }
     }
 
     fn describe(&self) -> String {
         format!(
-            "{} ({}, {}, {} digits, {} s), last used {}",
+            "{} ({}, {}, {} digits{}), last used {}",
             shown(&self.label),
             self.kind,
             self.algorithm,
             self.digits,
-            self.period,
+            self.period
+                .map_or(String::new(), |seconds| format!(", {seconds} s")),
             self.last_used.as_deref().unwrap_or("never"),
         )
     }

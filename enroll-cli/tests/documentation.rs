@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use nightlatch_core::check::{Accepted, Factor, Refusal};
+use nightlatch_core::check::{Accepted, Factor, Next, Refusal};
 use nightlatch_core::config::{Config, LoginConfig};
 use nightlatch_core::messages;
 use nightlatch_core::place::Place;
@@ -106,8 +106,16 @@ fn the_page_for_people_has_what_they_are_told() {
     });
     for told in [
         refused(&Refusal::Wrong { locked_for: 0 }),
-        refused(&Refusal::Replayed { next_in: Some(12) }),
-        refused(&Refusal::Replayed { next_in: None }),
+        refused(&Refusal::Replayed {
+            next: Next::CodeIn(12),
+        }),
+        refused(&Refusal::Replayed {
+            next: Next::CodeOfToken,
+        }),
+        refused(&Refusal::Replayed {
+            next: Next::BackupCode,
+        }),
+        refused(&Refusal::TokenWaits),
         refused(&Refusal::BackupCodesWait),
         accepted(9),
         accepted(0),

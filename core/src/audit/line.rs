@@ -57,7 +57,7 @@ impl Line {
     pub(super) fn accepted(&mut self, origin: &Origin<'_>, accepted: &Accepted) {
         self.word("event", "accepted").origin(origin);
         match &accepted.factor {
-            Factor::Token(label) => self.quoted("token", label.as_str()),
+            Factor::Token { label, .. } => self.quoted("token", label.as_str()),
             Factor::BackupCode { left } => self.word("factor", "backup-code").word("left", left),
         };
         if accepted.wrong.count > 0 {

@@ -206,6 +206,7 @@ impl Event<'_> {
                 Refusal::OtherUid
                 | Refusal::Disabled
                 | Refusal::ShareUsedUp
+                | Refusal::TokenWaits
                 | Refusal::BackupCodesWait,
             ) => Severity::Warning,
             Self::Accepted(..) | Self::Exempt(..) => Severity::Info,

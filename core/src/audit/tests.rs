@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::answer::BadAnswer;
-use crate::check::Factor;
+use crate::check::{Factor, Next};
 use crate::state::WrongCodes;
 use crate::testing::NOW;
-use crate::token::Label;
+use crate::token::{Digits, Label};
 use proptest::prelude::*;
 
 fn origin<'a>(user: &'a str, rhost: Option<&'a str>) -> Origin<'a> {
@@ -18,9 +18,14 @@ fn origin<'a>(user: &'a str, rhost: Option<&'a str>) -> Origin<'a> {
 
 #[test]
 fn events_are_rendered_as_documented() {
-    let replayed = Refusal::Replayed { next_in: Some(3) };
+    let replayed = Refusal::Replayed {
+        next: Next::CodeIn(3),
+    };
     let phone = Accepted {
-        factor: Factor::Token(Label::parse("phone").unwrap()),
+        factor: Factor::Token {
+            label: Label::parse("phone").unwrap(),
+            digits: Digits::SIX,
+        },
         wrong: WrongCodes::default(),
     };
     let backup = Accepted {
@@ -157,7 +162,7 @@ fn one_of_each<'a>(
 fn place_of(event: &Event<'_>) -> usize {
     match event {
         Event::Accepted(_, accepted) => match accepted.factor {
-            Factor::Token(_) => 0,
+            Factor::Token { .. } => 0,
             Factor::BackupCode { .. } => 1,
         },
         Event::Rejected(..) => 2,
@@ -207,7 +212,10 @@ fn the_documentation_has_every_event_with_its_severity_and_keys_and_every_reason
         from: Vec::new(),
     };
     let accepted = [
-        Factor::Token(Label::parse("phone").unwrap()),
+        Factor::Token {
+            label: Label::parse("phone").unwrap(),
+            digits: Digits::SIX,
+        },
         Factor::BackupCode { left: 7 },
     ]
     .map(|factor| Accepted {
@@ -237,10 +245,14 @@ fn the_documentation_has_every_event_with_its_severity_and_keys_and_every_reason
     }
     for refusal in [
         Refusal::Wrong { locked_for: 0 },
-        Refusal::Replayed { next_in: None },
+        Refusal::Replayed {
+            next: Next::BackupCode,
+        },
         Refusal::Locked { remaining: 1 },
         Refusal::ShareUsedUp,
         Refusal::Disabled,
+        Refusal::Closed,
+        Refusal::TokenWaits,
         Refusal::BackupCodesWait,
         Refusal::NotEnrolled,
         Refusal::OtherUid,

@@ -7,7 +7,7 @@ use crate::place::Place;
 use crate::state::{Doubt, WrongCodes};
 use crate::surroundings::Problem;
 use crate::time::Time;
-use crate::token::Label;
+use crate::token::{Digits, Label};
 
 /// Every event with any names is one line of printable ASCII, out of which the same keys come as with harmless names, and
 /// the names themselves.
@@ -77,7 +77,10 @@ fn line(kind: u8, names: &[&str; NAMES]) -> String {
     match kind % 32 {
         0 => rendered(Event::Accepted(
             origin,
-            &accepted(Factor::Token(Label::parse(label).unwrap())),
+            &accepted(Factor::Token {
+                label: Label::parse(label).unwrap(),
+                digits: Digits::SIX,
+            }),
         )),
         1 => rendered(Event::Accepted(
             origin,

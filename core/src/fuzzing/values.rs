@@ -13,7 +13,7 @@ use crate::offer::{QrForm, offer};
 use crate::place::Place;
 use crate::testing::token::token;
 use crate::token::{
-    Algorithm, Digits, Kind, Period, Secret, Token, otpauth_uri, short_otpauth_uri,
+    Algorithm, Counter, Digits, Kind, Period, Secret, Token, otpauth_uri, short_otpauth_uri,
 };
 
 /// An answer is a code in one of its shapes, however it is grouped, or is refused; it is never printed.
@@ -41,6 +41,7 @@ pub fn answer(bytes: &[u8]) {
             assert_eq!(code.symbols(), plain.to_ascii_uppercase());
             code.grouped()
         }
+        Answer::Tail(_) => panic!("what is typed as a code is a whole one"),
     };
     assert!(
         Answer::parse(grouped.as_bytes())
@@ -107,18 +108,21 @@ pub fn uri(bytes: &[u8]) {
     let uri = otpauth_uri(&token, &issuer, &account);
     let (label, parameters) = parts(&uri);
     assert_eq!(label, (issuer.clone(), account.clone()));
-    let Kind::Totp { period } = token.kind;
-    let [algorithm, digits, period] = [
+    let moves = match token.kind {
+        Kind::Totp { period } => ("period", period.seconds().to_string()),
+        Kind::Hotp { counter } => ("counter", counter.step().0.to_string()),
+    };
+    let [algorithm, digits, moves] = [
         ("algorithm", token.algorithm.as_str().to_owned()),
         ("digits", token.digits.get().to_string()),
-        ("period", period.seconds().to_string()),
+        moves,
     ];
     let secret = ("secret", token.secret.to_base32().to_string());
     let all = [
         ("issuer", issuer.clone()),
         algorithm.clone(),
         digits.clone(),
-        period.clone(),
+        moves.clone(),
         secret.clone(),
     ];
     assert_eq!(parameters, all);
@@ -127,8 +131,10 @@ pub fn uri(bytes: &[u8]) {
     let (label, parameters) = parts(&uri);
     assert_eq!(label, (issuer.clone(), account.clone()));
     // What the Key Uri Format takes for granted.
-    let is_usual = |(_, value): &(&str, String)| ["SHA1", "6", "30"].contains(&value.as_str());
-    let mut needed: Vec<_> = [algorithm, digits, period]
+    let is_usual = |(key, value): &(&str, String)| {
+        [("algorithm", "SHA1"), ("digits", "6"), ("period", "30")].contains(&(*key, value))
+    };
+    let mut needed: Vec<_> = [algorithm, digits, moves]
         .into_iter()
         .filter(|parameter| !is_usual(parameter))
         .collect();
@@ -151,8 +157,10 @@ fn parts(uri: &str) -> ((String, String), Vec<(&str, String)>) {
         uri.bytes()
             .all(|byte| unreserved(byte) || b"%:/?&=".contains(&byte))
     );
-    let (label, query) = uri
-        .strip_prefix("otpauth://totp/")
+    let label = ["otpauth://totp/", "otpauth://hotp/"];
+    let (label, query) = label
+        .iter()
+        .find_map(|kind| uri.strip_prefix(kind))
         .unwrap()
         .split_once('?')
         .unwrap();
@@ -180,8 +188,13 @@ fn token_of(shape: u8, length: u8, bytes: &[u8]) -> Token {
         secret: Secret::from_bytes(secret.into()).unwrap(),
         algorithm: [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512][usize::from(algorithm)],
         digits: Digits::try_from(6 + u64::from(digits)).unwrap(),
-        kind: Kind::Totp {
-            period: Period::try_from(15 + u64::from(period)).unwrap(),
+        kind: match period {
+            24.. => Kind::Hotp {
+                counter: Counter::try_from(u64::from(shape)).unwrap(),
+            },
+            _ => Kind::Totp {
+                period: Period::try_from(15 + u64::from(period)).unwrap(),
+            },
         },
         ..token(1, "phone")
     }

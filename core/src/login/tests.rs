@@ -13,7 +13,7 @@ use crate::surroundings::System;
 use crate::testing::CHEAP;
 use crate::testing::token::token;
 use crate::time::{ClockError, Time};
-use crate::token::Token;
+use crate::token::{Period, Token};
 
 /// A clock that stands still until somebody sleeps.
 struct FakeClock {
@@ -77,6 +77,7 @@ impl Scene {
             Record {
                 enrollment: Some(enrollment),
                 state,
+                ..Record::default()
             },
         );
         let clock = FakeClock {
@@ -123,7 +124,7 @@ impl Scene {
 
     fn code(&self) -> String {
         self.token
-            .code_at(self.token.step_at(Time::from_unix(self.clock.now.get())))
+            .code_at(Period::THIRTY.step_at(Time::from_unix(self.clock.now.get())))
             .to_string()
     }
 

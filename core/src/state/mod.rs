@@ -4,21 +4,32 @@
 //! enrollment. Its meaning is decided in [`check`](mod@crate::check) and [`throttle`](crate::throttle); here it is only kept.
 
 mod text;
+mod ticket;
+mod trust;
 
 pub use text::BadState;
+pub use ticket::Ticket;
+pub use trust::TrustedPlace;
 
+use crate::check::{Rules, window};
 use crate::enrollment::Enrollment;
 use crate::id::Id;
 use crate::place::Place;
 use crate::time::Time;
-use crate::token::Step;
+use crate::token::{Drift, Kind, Step};
 
 /// What logins left behind for one person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
+    /// Whether it belongs to an enrollment.
+    pub standing: Standing,
+    /// Whether an administrator closed the person.
+    pub closed: Closed,
     /// What is known of each token, at most [`MOST_TOKENS`](Self::MOST_TOKENS): those of the enrollment and, while one is
     /// replaced, those of the one before.
     pub tokens: Vec<TokenState>,
+    /// The first of the two codes that make a token fit again whose clock or counter has run away.
+    pub resync: Option<Resync>,
     /// The codes spent of each set, at most [`MOST_SETS`](Self::MOST_SETS).
     pub spent: Vec<SpentCodes>,
     /// The places where the person got in before, at most [`MOST_PLACES`](Self::MOST_PLACES).
@@ -29,8 +40,32 @@ pub struct State {
     pub wrong: WrongCodes,
     /// The set whose backup codes wait for an administrator, since this state may be older than what was spent.
     pub waiting: Option<Id>,
+    /// An open invitation.
+    pub ticket: Option<Ticket>,
+    /// Where a code was given, at most [`MOST_TRUSTED`](Self::MOST_TRUSTED).
+    pub trusted: Vec<TrustedPlace>,
     /// How far what was read can be believed. Not written: it is what the store found.
     pub integrity: Integrity,
+}
+
+/// Whether a state belongs to an enrollment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// It does: where there is none, it is missing.
+    #[default]
+    Beside,
+    /// Nothing is enrolled: it keeps the invitation and the failures of somebody who is not (any more).
+    Alone,
+}
+
+/// Whether an administrator closed a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Closed {
+    /// Nobody did.
+    #[default]
+    No,
+    /// Nothing opens until the person is unlocked.
+    Yes,
 }
 
 /// What is known of a token.
@@ -40,8 +75,34 @@ pub struct TokenState {
     pub id: Id,
     /// The last step that was accepted or burned: only later ones are accepted.
     pub last_step: Option<Step>,
+    /// How far its clock is off.
+    pub drift: Drift,
     /// Whether it still opens doors.
     pub usable: Usable,
+    /// Whether more may have been used than is known.
+    pub waiting: Waiting,
+}
+
+/// Whether more may have been used of a token than the state knows, since it came back from a backup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Waiting {
+    /// It knows.
+    #[default]
+    No,
+    /// Perhaps. Until an administrator unlocks the person, a counter-based token opens nothing, since every counter may have been
+    /// used; and none is resynchronised.
+    Yes,
+}
+
+/// A code that lay outside the window, and could be the first of two that resynchronise a token (RFC 4226, 7.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resync {
+    /// Whose code it was.
+    pub token: Id,
+    /// Of which step.
+    pub step: Step,
+    /// Where it came from. Only the next try from there counts.
+    pub place: Place,
 }
 
 /// Whether a token still opens doors.
@@ -61,7 +122,9 @@ impl TokenState {
         Self {
             id,
             last_step: None,
+            drift: Drift::NONE,
             usable: Usable::Yes,
+            waiting: Waiting::No,
         }
     }
 }
@@ -194,7 +257,7 @@ impl Doubt {
                 .to_owned(),
             Self::Copied => format!(
                 "the record of past logins was restored or copied; codes that may have been used count as used, and backup \
-                 codes wait; run: nightlatch unlock {user}"
+                 codes and counter-based tokens wait; run: nightlatch unlock {user}"
             ),
         }
     }
@@ -209,30 +272,84 @@ impl State {
     pub const MOST_PLACES: usize = 16;
 
     /// Draws the consequences of a file that cannot be fully believed, after which the state is one that may be written:
-    /// every step that would be accepted now counts as used, since one that was is perhaps not known; and in a copied
-    /// file the backup codes wait, since one that was spent is perhaps not known.
+    /// every step that would be accepted now counts as used, since one that was is perhaps not known; no place is trusted and no
+    /// resynchronisation or invitation open; and in a copied file the backup codes and the counter-based tokens wait, since what was spent
+    /// of them is perhaps not known.
     ///
     /// Every change of a state begins with this. Says whether there was anything to draw.
-    pub fn resolve_doubts(&mut self, enrollment: &Enrollment, window: u64, now: Time) -> bool {
+    pub fn resolve_doubts(&mut self, enrollment: &Enrollment, rules: &Rules, now: Time) -> bool {
         let found = std::mem::take(&mut self.integrity);
         if found == Integrity::Whole {
             return false;
         }
-        self.burn_steps(enrollment, window, now);
+        self.burn_steps(enrollment, rules, now);
+        self.resync = None;
+        self.ticket = None;
+        self.forget_trust();
         if found == Integrity::Copied {
             self.waiting = enrollment.backup_codes.as_ref().map(|set| set.id);
+            // Where there are backup codes, their waiting says that the time-based tokens do.
+            let all_wait = self.waiting.is_none();
+            for token in &enrollment.tokens {
+                if all_wait || matches!(token.kind, Kind::Hotp { .. }) {
+                    self.token_mut(token.id, |known| known.waiting = Waiting::Yes);
+                }
+            }
         }
         true
     }
 
-    /// Lets every step that would be accepted now count as used.
-    pub fn burn_steps(&mut self, enrollment: &Enrollment, window: u64, now: Time) {
+    /// Lets every step that would be accepted now count as used, and those that would be if no drift were known: it may have been
+    /// learned since. A counter does not pass by itself, so it is left alone.
+    pub fn burn_steps(&mut self, enrollment: &Enrollment, rules: &Rules, now: Time) {
         for token in &enrollment.tokens {
-            let burned = token.step_at(now).plus(window);
-            for known in self.tokens.iter_mut().filter(|known| known.id == token.id) {
+            let Some(period) = token.period() else {
+                continue;
+            };
+            let present = period.step_at(now);
+            self.token_mut(token.id, |known| {
+                let last = |drift| *window(present, drift, rules).end();
+                let burned = last(known.drift).max(last(Drift::NONE));
                 known.last_step = known.last_step.max(Some(burned));
-            }
+            });
         }
+    }
+
+    /// Whether this state may be older than what was used: then no token is resynchronised, since the steps that would be
+    /// accepted may have been used.
+    #[must_use]
+    pub fn may_be_old(&self) -> bool {
+        self.integrity != Integrity::Whole
+            || self.waiting.is_some()
+            || self
+                .tokens
+                .iter()
+                .any(|known| known.waiting == Waiting::Yes)
+    }
+
+    /// Whether it says of what opens a door only once something that the one `before` did not say, and that nothing else would
+    /// know if it were lost. A step that was used is not among it: the clock knows which may have been.
+    #[must_use]
+    pub fn is_to_stand_in_both_slots(
+        &self,
+        before: &Self,
+        enrollment: Option<&Enrollment>,
+    ) -> bool {
+        let is_counter_based = |id| {
+            let tokens = enrollment.map_or(&[][..], |enrollment| &enrollment.tokens);
+            tokens
+                .iter()
+                .any(|token| token.id == id && matches!(token.kind, Kind::Hotp { .. }))
+        };
+        self.spent != before.spent
+            || self.closed != before.closed
+            || self.ticket != before.ticket
+            || self.tokens.iter().any(|known| {
+                before.token(known.id).is_some_and(|before| {
+                    known.drift != before.drift
+                        || (known.last_step != before.last_step && is_counter_based(known.id))
+                })
+            })
     }
 
     /// Disables every token that is known: nothing opens until somebody enrolls anew.
@@ -249,8 +366,13 @@ impl State {
         self.tokens.iter().any(|known| known.usable == Usable::No)
     }
 
-    /// Forgets what belongs to other enrollments and sets of codes than this one.
+    /// Forgets what belongs to other enrollments and sets of codes than this one. Beside an enrollment it stands no longer alone.
     pub fn keep_only(&mut self, enrollment: Option<&Enrollment>) {
+        if enrollment.is_some() && self.standing == Standing::Alone {
+            // It was cut off as it was to be written anew: the invitation that it was still to keep is spent.
+            self.standing = Standing::Beside;
+            self.ticket = None;
+        }
         let tokens = enrollment.map_or(&[][..], |enrollment| &enrollment.tokens);
         let set = enrollment.and_then(|enrollment| enrollment.backup_codes.as_ref());
         self.tokens
@@ -259,6 +381,8 @@ impl State {
             .retain(|spent| set.is_some_and(|set| set.id == spent.set));
         self.waiting
             .take_if(|waiting| set.is_none_or(|set| set.id != *waiting));
+        self.resync
+            .take_if(|resync| tokens.iter().all(|token| token.id != resync.token));
     }
 
     /// Takes back what [`keep_only`](Self::keep_only) forgot of `before`. A login does: while an enrollment is replaced, the
@@ -285,10 +409,27 @@ impl State {
         self.waiting = self.waiting.or(waiting);
     }
 
+    /// An invitation that opens the enrollment at a login now, if there is one and the state can be believed.
+    #[must_use]
+    pub fn open_ticket(&self, now: Time) -> Option<&Ticket> {
+        let can_be_believed = self.integrity == Integrity::Whole && self.closed == Closed::No;
+        self.ticket
+            .as_ref()
+            .filter(|ticket| can_be_believed && !ticket.is_expired(now))
+    }
+
     /// What is known of a token.
     #[must_use]
     pub fn token(&self, id: Id) -> Option<&TokenState> {
         self.tokens.iter().find(|known| known.id == id)
+    }
+
+    /// Changes what is known of a token, if it is known.
+    pub fn token_mut(&mut self, id: Id, change: impl Fn(&mut TokenState)) {
+        self.tokens
+            .iter_mut()
+            .filter(|known| known.id == id)
+            .for_each(change);
     }
 
     /// Whether the backup codes of a set wait for an administrator: nobody knows for sure what was spent.
@@ -312,6 +453,7 @@ impl State {
             && self.spent.len() <= Self::MOST_SETS
             && self.places.len() <= Self::MOST_PLACES
             && self.wrong.from.len() <= WrongCodes::MOST
+            && self.trusted.len() <= Self::MOST_TRUSTED
     }
 }
 

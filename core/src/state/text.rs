@@ -1,15 +1,54 @@
-//! The text body of a state slot: one fact a line, in one spelling.
+//! The text body of a state slot: one fact a line, in one spelling, and the version of the format that the facts take.
 
 use std::fmt::Write as _;
 use std::str::FromStr;
 
-use super::{Bucket, KnownPlace, SpentCodes, State, TokenState, Usable, WrongCodes};
+use super::{
+    Bucket, Closed, KnownPlace, Resync, SpentCodes, Standing, State, Ticket, TokenState,
+    TrustedPlace, Usable, Waiting, WrongCodes,
+};
+use crate::backup_codes::{Digest, Salt};
+use crate::config::ServiceName;
 use crate::id::Id;
 use crate::place::Place;
 use crate::time::Time;
-use crate::token::Step;
+use crate::token::{Drift, Step};
 
 impl State {
+    /// The latest version of the format.
+    pub const LATEST_VERSION: u32 = 2;
+
+    /// The lowest version of the format that can say it: what nobody needs costs nobody the program that they had before.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        let is_old = self.standing == Standing::Beside
+            && self.closed == Closed::No
+            && self.resync.is_none()
+            && self.ticket.is_none()
+            && self.trusted.is_empty()
+            && self
+                .tokens
+                .iter()
+                .all(|known| known.drift == Drift::NONE && known.waiting == Waiting::No);
+        if is_old { 1 } else { Self::LATEST_VERSION }
+    }
+
+    /// The version and the body of a slot that has room for so many bytes. Where they are too few, the places that were trusted
+    /// longest ago are forgotten until they do: a code is asked for there once more.
+    #[must_use]
+    pub fn to_body(&self, room: usize) -> (u32, String) {
+        let text = self.to_text();
+        if text.len() <= room {
+            return (self.version(), text);
+        }
+        let mut shorter = self.clone();
+        if shorter.forget_longest_trusted() {
+            shorter.to_body(room)
+        } else {
+            (self.version(), text)
+        }
+    }
+
     /// Writes the body of a slot.
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -20,15 +59,30 @@ impl State {
     }
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
+        if self.standing == Standing::Alone {
+            text.push_str("vacant\n");
+        }
+        if self.closed == Closed::Yes {
+            text.push_str("closed\n");
+        }
         for token in &self.tokens {
             match token.last_step {
                 Some(step) => write!(text, "token {} {}", token.id, step.0)?,
                 None => write!(text, "token {} never", token.id)?,
             }
-            text.push_str(match token.usable {
-                Usable::Yes => "\n",
-                Usable::No => " disabled\n",
-            });
+            if token.drift != Drift::NONE {
+                write!(text, " drift {}", token.drift.steps())?;
+            }
+            if token.usable == Usable::No {
+                text.push_str(" disabled");
+            }
+            if token.waiting == Waiting::Yes {
+                text.push_str(" waiting");
+            }
+            text.push('\n');
+        }
+        if let Some(Resync { token, step, place }) = self.resync {
+            writeln!(text, "resync {token} {} {place}", step.0)?;
         }
         for spent in &self.spent {
             writeln!(text, "spent {} {}", spent.set, spent.codes)?;
@@ -53,6 +107,18 @@ impl State {
         if let Some(set) = self.waiting {
             writeln!(text, "waiting {set}")?;
         }
+        if let Some(ticket) = &self.ticket {
+            let (id, salt, digest) = (ticket.id, ticket.salt, ticket.digest.to_hex());
+            writeln!(
+                text,
+                "ticket {id} {salt} {digest} {}",
+                ticket.expires.unix()
+            )?;
+        }
+        for trusted in &self.trusted {
+            let (service, place) = (trusted.service.as_str(), trusted.place);
+            writeln!(text, "trusted {service} {place} {}", trusted.since.unix())?;
+        }
         Ok(())
     }
 
@@ -73,23 +139,18 @@ impl State {
     fn read_line(&mut self, line: &str) -> Option<()> {
         let mut words = line.split(' ');
         match words.next()? {
+            "vacant" => self.standing = Standing::Alone,
+            "closed" => self.closed = Closed::Yes,
             "token" => {
-                let id = Id::parse(words.next()?).ok()?;
-                let last_step = match words.next()? {
-                    "never" => None,
-                    step => Some(Step(number(step)?)),
-                };
-                let usable = match words.next() {
-                    None => Usable::Yes,
-                    Some("disabled") => Usable::No,
-                    Some(_) => return None,
-                };
-                let token = TokenState {
-                    id,
-                    last_step,
-                    usable,
-                };
+                let token = TokenState::read(&mut words)?;
                 push(&mut self.tokens, token, Self::MOST_TOKENS, |token| token.id)?;
+            }
+            "resync" => {
+                self.resync = Some(Resync {
+                    token: Id::parse(words.next()?).ok()?,
+                    step: Step(number(words.next()?)?),
+                    place: Place::parse(words.next()?).ok()?,
+                });
             }
             "spent" => {
                 let spent = SpentCodes {
@@ -122,9 +183,47 @@ impl State {
                 }
             }
             "waiting" => self.waiting = Some(Id::parse(words.next()?).ok()?),
+            "ticket" => {
+                self.ticket = Some(Ticket {
+                    id: Id::parse(words.next()?).ok()?,
+                    salt: Salt::parse(words.next()?)?,
+                    digest: Digest::parse(words.next()?)?,
+                    expires: Time::from_unix(number(words.next()?)?),
+                });
+            }
+            "trusted" => {
+                let trusted = TrustedPlace {
+                    service: ServiceName::try_from(words.next()?.to_owned()).ok()?,
+                    place: Place::parse(words.next()?).ok()?,
+                    since: Time::from_unix(number(words.next()?)?),
+                };
+                push(&mut self.trusted, trusted, Self::MOST_TRUSTED, |trusted| {
+                    (trusted.service.clone(), trusted.place)
+                })?;
+            }
             _ => return None,
         }
         words.next().is_none().then_some(())
+    }
+}
+
+impl TokenState {
+    fn read<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
+        let mut token = Self::new(Id::parse(words.next()?).ok()?);
+        token.last_step = match words.next()? {
+            "never" => None,
+            step => Some(Step(number(step)?)),
+        };
+        // Their order is checked with the whole.
+        while let Some(word) = words.next() {
+            match word {
+                "drift" => token.drift = Drift::new(number(words.next()?)?)?,
+                "disabled" => token.usable = Usable::No,
+                "waiting" => token.waiting = Waiting::Yes,
+                _ => return None,
+            }
+        }
+        Some(token)
     }
 }
 
@@ -176,11 +275,33 @@ mod tests {
             since: Time::from_unix(u64::MAX),
         };
         State {
+            standing: Standing::Alone,
+            closed: Closed::Yes,
+            resync: Some(Resync {
+                token: id(0),
+                step: Step(u64::MAX),
+                place: place(0),
+            }),
+            ticket: Some(Ticket {
+                id: id(0),
+                salt: Salt::from_bytes([0xff; 16]),
+                digest: Digest::parse(&"f".repeat(64)).unwrap(),
+                expires: Time::from_unix(u64::MAX),
+            }),
+            trusted: (0..State::MOST_TRUSTED)
+                .map(|index| TrustedPlace {
+                    service: ServiceName::try_from("s".repeat(64)).unwrap(),
+                    place: place(index),
+                    since: Time::from_unix(u64::MAX - u64::try_from(index).unwrap()),
+                })
+                .collect(),
             tokens: (0..State::MOST_TOKENS)
                 .map(|index| TokenState {
                     id: id(index),
                     last_step: Some(Step(u64::MAX)),
+                    drift: Drift::new(-Drift::MOST).unwrap(),
                     usable: Usable::No,
+                    waiting: Waiting::Yes,
                 })
                 .collect(),
             spent: (0..State::MOST_SETS)
@@ -213,10 +334,60 @@ mod tests {
         }
     }
 
+    /// What a slot holds.
+    const ROOM: usize = 4052;
+
     #[test]
-    fn the_largest_state_fits_a_slot_with_room_to_spare() {
-        let bytes = largest().to_text().len();
-        assert!(bytes <= 3072, "{bytes} bytes");
+    fn without_trusted_places_the_largest_state_fits_a_slot_with_room_to_spare() {
+        let mut largest = largest();
+        largest.forget_trust();
+        let bytes = largest.to_text().len();
+        assert!(bytes <= 3584, "{bytes} bytes");
+    }
+
+    #[test]
+    fn where_not_all_fits_the_places_trusted_longest_ago_are_forgotten() {
+        let (version, text) = largest().to_body(ROOM);
+        assert!(text.len() <= ROOM && text.len() > ROOM - 150, "{text}");
+        let read = State::parse(&text).unwrap();
+        assert_eq!((version, read.version()), (2, 2));
+        // The first ones were trusted last.
+        assert!((1..State::MOST_TRUSTED).contains(&read.trusted.len()));
+        assert_eq!(read.trusted, largest().trusted[..read.trusted.len()]);
+        let mut same = largest();
+        same.trusted.truncate(read.trusted.len());
+        assert_eq!(read, same);
+    }
+
+    #[test]
+    fn a_state_takes_the_lowest_version_that_can_say_it() {
+        let mut plain = largest();
+        plain.standing = Standing::Beside;
+        plain.closed = Closed::No;
+        plain.resync = None;
+        plain.ticket = None;
+        plain.forget_trust();
+        for known in &mut plain.tokens {
+            known.drift = Drift::NONE;
+            known.waiting = Waiting::No;
+        }
+        assert_eq!(plain.version(), 1);
+        let whole = largest();
+        let facts: [fn(&mut State, State); 7] = [
+            |state, _| state.standing = Standing::Alone,
+            |state, _| state.closed = Closed::Yes,
+            |state, whole| state.resync = whole.resync,
+            |state, whole| state.ticket = whole.ticket,
+            |state, whole| state.trusted = whole.trusted,
+            |state, whole| state.tokens[3].drift = whole.tokens[3].drift,
+            |state, whole| state.tokens[3].waiting = whole.tokens[3].waiting,
+        ];
+        for (number, add) in facts.into_iter().enumerate() {
+            let mut state = plain.clone();
+            add(&mut state, whole.clone());
+            assert_eq!(state.version(), 2, "{number}");
+            assert_eq!(State::parse(&state.to_text()), Ok(state));
+        }
     }
 
     #[test]
@@ -240,6 +411,16 @@ mod tests {
             twice("token ", State::default().to_text()),
             twice("spent ", State::default().to_text()),
             twice("place ", State::default().to_text()),
+            twice("trusted ", String::new()),
+            good.replacen("vacant\nclosed\n", "closed\nvacant\n", 1),
+            good.replacen("vacant\n", "vacant\nvacant\n", 1),
+            good.replacen(" disabled waiting\n", " waiting disabled\n", 1),
+            good.replacen("drift -100", "drift -101", 1),
+            good.replacen("drift -100", "drift 0", 1),
+            good.replacen("drift -100", "drift -0", 1),
+            good.replacen("drift -100", "drift", 1),
+            good.replacen("trusted s", "trusted /", 1),
+            good.replacen("ffff ", "fff ", 1),
             good.replacen("place address", "place elsewhere", 1),
             "elsewhere 0 0\nwrong 2 local:1 local:1\n".to_owned(),
             "place elsewhere 1 1 1\nelsewhere 0 0\nwrong 0\n".to_owned(),
@@ -250,7 +431,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_taken_has_one_spelling(text in "(token|spent|place|elsewhere|wrong| |[0-9a-f]{1,32}|\\n|\\PC){0,40}") {
+        fn whatever_is_taken_has_one_spelling(text in "(vacant|closed|token|drift|disabled|waiting|resync|spent|place|elsewhere|wrong|ticket|trusted| |[0-9a-f]{1,32}|\\n|\\PC){0,40}") {
             crate::fuzzing::state_text(text.as_bytes());
         }
     }

@@ -118,7 +118,7 @@ impl Store for FileStore {
             // Without the lock, a file may be missed while it is made, succeeded or removed.
             let is_whole = looked.as_ref().is_some_and(|record| {
                 record.state.integrity != Integrity::Lost
-                    && (record.enrollment.is_some() || record.is_empty())
+                    && (record.enrollment.is_some() || record.is_vacant())
             });
             found = looked.or(found);
             if is_whole {

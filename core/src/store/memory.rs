@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::{Change, Record, Store, StoreError};
+use super::{Change, Past, Record, Store, StoreError};
 use crate::account::UserName;
+use crate::state::{Standing, State};
 
 /// Records in memory. Faults can be planted: a store that cannot be written.
 #[derive(Debug, Default)]
@@ -65,9 +66,20 @@ impl Store for MemoryStore {
             Change::State(state) => Record { state, ..record },
             Change::Enrollment(enrollment, state) => Record {
                 enrollment: Some(enrollment),
-                state,
+                state: State {
+                    standing: Standing::Beside,
+                    ..state
+                },
+                past: Past::Never,
             },
-            Change::Remove => Record::default(),
+            Change::Remove => Record {
+                past: if record.enrollment.is_some() {
+                    Past::Removed
+                } else {
+                    record.past
+                },
+                ..Record::default()
+            },
         };
         self.put(who, record);
         Ok(())

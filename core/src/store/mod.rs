@@ -25,7 +25,7 @@ pub(crate) use {marker::property as marker_property, slots::property as slots_pr
 use crate::account::UserName;
 use crate::enrollment::Enrollment;
 use crate::safe_file::SafeFileError;
-use crate::state::{Integrity, State};
+use crate::state::{Integrity, Standing, State};
 
 /// All that is kept about one person.
 #[derive(Clone, Debug, Default)]
@@ -34,11 +34,30 @@ pub struct Record {
     pub enrollment: Option<Enrollment>,
     /// What logins left behind.
     pub state: State,
+    /// Whether somebody who is not enrolled was enrolled before.
+    pub past: Past,
+}
+
+/// Whether somebody who is not enrolled was enrolled before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Past {
+    /// Never; or they are enrolled now.
+    #[default]
+    Never,
+    /// They were, and an administrator took it away.
+    Removed,
 }
 
 impl Record {
-    /// Whether nothing is kept. A state is written when somebody is enrolled and goes when they are removed: where one is left
-    /// without its enrollment, something is missing.
+    /// Whether nothing is enrolled, for sure. A state that does not say that it stands alone was written when somebody was enrolled,
+    /// and goes when they are removed: where one is left without its enrollment, that is missing.
+    #[must_use]
+    pub fn is_vacant(&self) -> bool {
+        self.enrollment.is_none()
+            && (self.state.standing == Standing::Alone || self.state == State::default())
+    }
+
+    /// Whether nothing is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.enrollment.is_none() && self.state == State::default()
@@ -50,9 +69,10 @@ impl Record {
 pub enum Change {
     /// It stays as it is.
     Nothing,
-    /// Logins left something behind.
+    /// Logins left something behind. Where nothing is enrolled, the state has to stand [alone](Standing::Alone): else it would seem
+    /// that the enrollment is missing.
     State(State),
-    /// Somebody enrolled, or an enrollment was changed. The state is written first.
+    /// Somebody enrolled, or an enrollment was changed. The state is written first, and stands [beside](Standing::Beside) it.
     Enrollment(Enrollment, State),
     /// The enrollment is taken away, and the state with it; a tombstone stays.
     Remove,
@@ -192,7 +212,9 @@ impl StoreError {
     fn unknown_version(path: PathBuf, version: u64, known: u64) -> Self {
         Self::Malformed {
             path,
-            problem: format!("version {version} is not known; this program reads version {known}"),
+            problem: format!(
+                "version {version} is not known; this program reads versions up to {known}"
+            ),
             mend: "Use the Nightlatch that wrote it, or a later one".to_owned(),
         }
     }

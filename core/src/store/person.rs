@@ -4,11 +4,11 @@
 use super::limits::check_file_size_limit;
 use super::slots::Next;
 use super::states::{OpenState, StateFiles};
-use super::{Change, Record, StoreError};
+use super::{Change, Past, Record, StoreError};
 use crate::account::UserName;
 use crate::enrollment::{self, BadEnrollment, Enrollment};
 use crate::safe_file::{Directory, Guard};
-use crate::state::{Integrity, State};
+use crate::state::{Integrity, Standing, State};
 
 /// One person's record as it was read.
 pub(super) struct Person<'d> {
@@ -30,7 +30,11 @@ impl<'d> Person<'d> {
     ) -> Result<Self, StoreError> {
         let enrollment = read_enrollment(directory, who)?;
         let (state, next) = match states.read(locked)? {
-            Some(found) if enrollment.is_none() && means_nothing(directory)? => {
+            Some(found)
+                if enrollment.is_none()
+                    && found.state.standing == Standing::Beside
+                    && means_nothing(directory)? =>
+            {
                 (State::default(), found.next)
             }
             Some(found) => (found.state, found.next),
@@ -43,10 +47,19 @@ impl<'d> Person<'d> {
             }
             None => (State::default(), None),
         };
+        let past = if enrollment.is_none() && directory.holds(REMOVED)? {
+            Past::Removed
+        } else {
+            Past::Never
+        };
         Ok(Self {
             directory,
             who,
-            record: Record { enrollment, state },
+            record: Record {
+                enrollment,
+                state,
+                past,
+            },
             states,
             locked: locked.map(|locked| (locked, next)),
         })
@@ -71,32 +84,39 @@ impl<'d> Person<'d> {
         change.check()?;
         match change {
             Change::Nothing => Ok(()),
-            Change::State(state) => self.write_state(&state),
+            Change::State(state) => self.write_state(&state).map(drop),
             Change::Enrollment(enrollment, state) => self.write_enrollment(&enrollment, &state),
             Change::Remove => self.remove(),
         }
     }
 
-    fn write_state(&self, state: &State) -> Result<(), StoreError> {
+    /// Says where in the locked file the state goes that is written after that, if one can be written in place.
+    fn write_state(&self, state: &State) -> Result<Option<Next>, StoreError> {
         let Some((file, Some(next))) = self.locked else {
             // None is there, or none that can be written in place.
-            return self.states.succeed(state);
+            self.states.succeed(state)?;
+            return Ok(None);
         };
         self.states.tidy_below(file)?;
-        let after = file.write(state, next)?;
-        // A slot that rots shows the state before. Of a step that was used then, `burn_steps` takes care; of a code that
-        // was spent nothing else knows, so it is written twice.
-        if state.spent != self.record.state.spent
-            && let Some(after) = after
+        let mut after = file.write(state, next)?;
+        // A slot that rots shows the state before. Of a step that was used then, `burn_steps` takes care; of a backup code that was
+        // spent, or a counter, nothing else knows, so it is written twice.
+        let (before, enrollment) = (&self.record.state, self.record.enrollment.as_ref());
+        if state.is_to_stand_in_both_slots(before, enrollment)
+            && let Some(next) = after
         {
             // It is kept without that as well. To deny now would tell a right backup code from a wrong one, which is
             // written once.
-            let _ = file.write(state, after);
+            after = file.write(state, next).unwrap_or(None);
         }
-        self.states.check_current(file)
+        self.states.check_current(file)?;
+        Ok(after)
     }
 
     /// The state goes first: it holds the old entries and the new, so that it fits the old enrollment and the new.
+    ///
+    /// Where nothing is enrolled and a state stands alone, it goes on standing alone until the enrollment is there, and the
+    /// invitation that it keeps is open until then.
     fn write_enrollment(&self, enrollment: &Enrollment, state: &State) -> Result<(), StoreError> {
         let text = enrollment.to_toml();
         if enrollment.user != *self.who || text.len() > Enrollment::LONGEST_FILE {
@@ -119,13 +139,43 @@ impl<'d> Person<'d> {
         }
         // One that was renamed before and not flushed must not come back to a state that has forgotten it.
         self.directory.sync()?;
-        self.write_state(state)
+        let before = &self.record.state;
+        let beside = State {
+            standing: Standing::Beside,
+            ..state.clone()
+        };
+        let first = match before.standing {
+            Standing::Beside => beside.clone(),
+            Standing::Alone => State {
+                standing: Standing::Alone,
+                closed: before.closed,
+                ticket: before.ticket.clone(),
+                ..state.clone()
+            },
+        };
+        let next = self
+            .write_state(&first)
             .inspect_err(|_| self.forget_a_beginning())?;
         self.directory
             .replace(ENROLLMENT, |_| Ok::<_, StoreError>(text.as_bytes()))?;
+        if before.standing == Standing::Alone {
+            self.write_last(&beside, next)?;
+        }
         self.directory.remove(REMOVED)?;
         self.directory.remove(ENROLLING)?;
         Ok(())
+    }
+
+    /// A second state of one change, into both slots: the one before it stood alone.
+    fn write_last(&self, state: &State, next: Option<Next>) -> Result<(), StoreError> {
+        let (Some((file, _)), Some(next)) = (self.locked, next) else {
+            return StateFiles::list(self.directory)?.succeed(state);
+        };
+        if let Some(after) = file.write(state, next)? {
+            // It is kept without that as well.
+            let _ = file.write(state, after);
+        }
+        self.states.check_current(file)
     }
 
     /// Where a first enrollment came to nothing, as well as can be: nothing depends on it as long as there is no state.
@@ -139,6 +189,13 @@ impl<'d> Person<'d> {
     /// without an enrollment, which a crash in here can leave, goes too.
     fn remove(&self) -> Result<(), StoreError> {
         if self.record.enrollment.is_some() {
+            if self.record.state.standing == Standing::Alone {
+                // Without the enrollment it would count, with an invitation that was spent on this one.
+                let mut beside = self.record.state.clone();
+                beside.integrity = Integrity::Whole;
+                beside.keep_only(self.record.enrollment.as_ref());
+                self.write_last(&beside, self.locked.and_then(|(_, next)| next))?;
+            }
             self.directory.mark(REMOVED)?;
             self.directory.remove(ENROLLMENT)?;
         }
@@ -169,7 +226,7 @@ fn read_enrollment(
     let enrollment = Enrollment::parse(text).map_err(|error| match error {
         BadEnrollment::Version(version) => {
             let path = directory.path().join(ENROLLMENT);
-            StoreError::unknown_version(path, version, enrollment::VERSION)
+            StoreError::unknown_version(path, version, *enrollment::VERSIONS.end())
         }
         error => malformed(error.to_string()),
     })?;

@@ -7,7 +7,7 @@
 //! | bytes | what | |
 //! |---|---|---|
 //! | 0–7 | magic | `NLATCHST` |
-//! | 8–11 | format version | 1 |
+//! | 8–11 | format version | 1, or 2 where the state says what version 1 cannot |
 //! | 12–15 | length of the body | at most 4052 |
 //! | 16–23 | sequence number | the higher one is newer |
 //! | 24–31 | inode | |
@@ -16,6 +16,8 @@
 //! | 44– | body | the state as text, then zeros |
 //!
 //! Numbers are little-endian.
+
+use std::ops::RangeInclusive;
 
 use super::StoreError;
 use crate::safe_file::FileIdentity;
@@ -135,7 +137,7 @@ pub(super) fn read(file: &[u8], identity: FileIdentity) -> Found {
 
 /// Makes the slot that is written at `place`.
 pub(super) fn encode(state: &State, place: Next) -> Result<Slot, StoreError> {
-    let body = state.to_text();
+    let (version, body) = state.to_body(SLOT - HEADER);
     if !state.is_within_limits() {
         return Err(StoreError::StateTooLarge { bytes: body.len() });
     }
@@ -146,7 +148,7 @@ pub(super) fn encode(state: &State, place: Next) -> Result<Slot, StoreError> {
     };
     room.copy_from_slice(body.as_bytes());
     slot[0..8].copy_from_slice(MAGIC);
-    slot[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    slot[8..12].copy_from_slice(&version.to_le_bytes());
     slot[12..16].copy_from_slice(&length.to_le_bytes());
     slot[16..24].copy_from_slice(&place.sequence.to_le_bytes());
     slot[24..32].copy_from_slice(&place.identity.inode.to_le_bytes());
@@ -200,12 +202,14 @@ fn decode(slot: &[u8]) -> Decoded {
         return Decoded::Bad;
     }
     let version = u32::from_le_bytes(array(slot, 8));
-    if version != VERSION {
+    if !VERSIONS.contains(&version) {
         return Decoded::OfVersion(version);
     }
     let state = std::str::from_utf8(&slot[HEADER..end])
         .ok()
-        .and_then(|text| State::parse(text).ok());
+        .and_then(|text| State::parse(text).ok())
+        // What a version does not have, it never says.
+        .filter(|state| state.version() <= version);
     state.map_or(Decoded::Foreign, |state| {
         Decoded::Well(Contents {
             sequence: number(16),
@@ -233,8 +237,8 @@ fn checksum(slot: &[u8], end: usize) -> u32 {
 }
 
 const MAGIC: &[u8] = b"NLATCHST";
-/// The version of a slot that this program writes and reads.
-pub(super) const VERSION: u32 = 1;
+/// The versions of a slot that this program writes and reads.
+pub(super) const VERSIONS: RangeInclusive<u32> = 1..=State::LATEST_VERSION;
 const SUM_AT: usize = 40;
 const HEADER: usize = 44;
 
@@ -246,7 +250,7 @@ mod tests {
     use super::*;
     use crate::id::Id;
     use crate::place::Place;
-    use crate::state::{Bucket, KnownPlace, TokenState};
+    use crate::state::{Bucket, Closed, KnownPlace, TokenState};
     use crate::time::Time;
     use proptest::prelude::*;
 
@@ -326,6 +330,24 @@ mod tests {
         assert_eq!(slot[32..40], [7, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(&slot[44..66], b"elsewhere 0 0\nwrong 0\n");
         assert!(slot[66..].iter().all(|&byte| byte == 0));
+    }
+
+    #[test]
+    fn a_slot_has_the_lowest_version_that_can_say_its_state_and_one_below_is_not_understood() {
+        let mut state = state(3);
+        state.closed = Closed::Yes;
+        let mut file = new_file(&state, FILE_ITSELF).unwrap();
+        assert_eq!((file[8], file[SLOT + 8]), (2, 2));
+        assert_eq!(read(&file, FILE_ITSELF).state, state);
+        of_version(&mut file[..SLOT], 1);
+        assert_eq!(found(&file), (0, Integrity::Lost));
+    }
+
+    #[test]
+    fn a_slot_of_version_2_may_say_what_version_1_could() {
+        let mut file = after(&new_file(&state(1), FILE_ITSELF).unwrap(), 2);
+        of_version(&mut file[..SLOT], 2);
+        assert_eq!(found(&file), (2, Integrity::Whole));
     }
 
     #[test]
@@ -451,7 +473,7 @@ mod tests {
 
     #[test]
     fn a_slot_of_another_version_is_never_passed_over_for_an_older_one() {
-        for (at, byte) in [(8, 2), (HEADER, b'X')] {
+        for (at, byte) in [(8, 3), (8, 0), (HEADER, b'X')] {
             let mut file = after(&new_file(&state(1), FILE_ITSELF).unwrap(), 2);
             // The newer one is the first.
             file[at] = byte;

@@ -259,7 +259,7 @@ impl OpenState {
             Some(version) => Err(StoreError::unknown_version(
                 self.path.clone(),
                 u64::from(version),
-                u64::from(slots::VERSION),
+                u64::from(*slots::VERSIONS.end()),
             )),
             None => Ok(found),
         }

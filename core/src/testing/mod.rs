@@ -21,6 +21,7 @@ pub(crate) const NOW: Time = Time::from_unix(1_795_487_400);
 pub(crate) const RULES: Rules = Rules {
     window: 1,
     resync_window: 20,
+    look_ahead: 10,
     throttle: Throttle {
         free_failures: 5,
         first_lock: 30,

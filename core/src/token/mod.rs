@@ -1,6 +1,6 @@
 //! A token: the thing a person has, a secret and how codes are made from it.
 //!
-//! Time-based tokens by RFC 6238 on top of the HMAC-based codes of RFC 4226.
+//! HMAC-based codes by RFC 4226, whose counter moves with every code, and time-based ones by RFC 6238 on top of them.
 
 mod hotp;
 mod secret;
@@ -38,18 +38,13 @@ pub struct Token {
 }
 
 impl Token {
-    /// The step that `now` lies in.
+    /// How long a step lasts, where time moves the counter.
     #[must_use]
-    pub fn step_at(&self, now: Time) -> Step {
-        let Kind::Totp { period } = self.kind;
-        Step(now.unix() / period.seconds())
-    }
-
-    /// The moment at which `step` begins.
-    #[must_use]
-    pub fn start_of(&self, step: Step) -> Time {
-        let Kind::Totp { period } = self.kind;
-        Time::from_unix(step.0.saturating_mul(period.seconds()))
+    pub fn period(&self) -> Option<Period> {
+        match self.kind {
+            Kind::Totp { period } => Some(period),
+            Kind::Hotp { .. } => None,
+        }
     }
 
     /// The code of a step, to be shown by tests and to nobody else.
@@ -93,6 +88,11 @@ pub enum Kind {
         /// How long a step lasts.
         period: Period,
     },
+    /// With every code (RFC 4226).
+    Hotp {
+        /// The first counter that opened a door when it was enrolled. What was used since is in the state.
+        counter: Counter,
+    },
 }
 
 impl Kind {
@@ -101,11 +101,12 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Totp { .. } => "totp",
+            Self::Hotp { .. } => "hotp",
         }
     }
 }
 
-/// A number of periods since 1970 (RFC 6238, 4.2).
+/// The counter of a code (RFC 4226, 5.1): of a time-based token the number of periods since 1970 (RFC 6238, 4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Step(pub u64);
 
@@ -120,6 +121,86 @@ impl Step {
     #[must_use]
     pub const fn minus(self, count: u64) -> Self {
         Self(self.0.saturating_sub(count))
+    }
+
+    /// The step that a token shows whose clock is off by this, while this one is the present one.
+    #[must_use]
+    pub const fn drifted(self, drift: Drift) -> Self {
+        Self(self.0.saturating_add_signed(drift.0))
+    }
+}
+
+/// How far the clock of a token is known to be off, in steps: ahead where it is positive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Drift(i64);
+
+impl Drift {
+    /// The clock is right, as far as is known.
+    pub const NONE: Self = Self(0);
+    /// The most steps that can be learned, in either direction: as many as a resync window can have.
+    pub const MOST: i64 = 100;
+
+    /// A drift of so many steps; `None` where it is more than can be learned.
+    #[must_use]
+    pub const fn new(steps: i64) -> Option<Self> {
+        if -Self::MOST <= steps && steps <= Self::MOST {
+            Some(Self(steps))
+        } else {
+            None
+        }
+    }
+
+    /// How far `shown` is from the present step; `None` where it is more than can be learned.
+    #[must_use]
+    pub fn between(present: Step, shown: Step) -> Option<Self> {
+        let steps = i128::from(shown.0) - i128::from(present.0);
+        i64::try_from(steps).ok().and_then(Self::new)
+    }
+
+    /// As far in the other direction.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        Self(-self.0)
+    }
+
+    /// The number of steps.
+    #[must_use]
+    pub const fn steps(self) -> i64 {
+        self.0
+    }
+}
+
+/// The counter that a token begins with: 0 to 2⁶³−1, which is what TOML can write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct Counter(u64);
+
+impl Counter {
+    /// That of a token that was never used.
+    pub const ZERO: Self = Self(0);
+
+    /// Its step.
+    #[must_use]
+    pub const fn step(self) -> Step {
+        Step(self.0)
+    }
+}
+
+impl TryFrom<u64> for Counter {
+    type Error = BadTokenValue;
+
+    fn try_from(counter: u64) -> Result<Self, BadTokenValue> {
+        if i64::try_from(counter).is_ok() {
+            Ok(Self(counter))
+        } else {
+            Err(BadTokenValue::Counter)
+        }
+    }
+}
+
+impl From<Counter> for u64 {
+    fn from(counter: Counter) -> Self {
+        counter.0
     }
 }
 
@@ -207,6 +288,18 @@ impl Period {
     pub const fn seconds(self) -> u64 {
         self.0
     }
+
+    /// The step that `now` lies in.
+    #[must_use]
+    pub const fn step_at(self, now: Time) -> Step {
+        Step(now.unix() / self.0)
+    }
+
+    /// The moment at which `step` begins.
+    #[must_use]
+    pub const fn start_of(self, step: Step) -> Time {
+        Time::from_unix(step.0.saturating_mul(self.0))
+    }
 }
 
 impl TryFrom<u64> for Period {
@@ -283,6 +376,9 @@ pub enum BadTokenValue {
     /// Shorter cannot be typed in time, longer lets a seen code live too long.
     #[error("period must be between 15 and 120 seconds")]
     Period,
+    /// More than a file can hold.
+    #[error("counter must be at most 9223372036854775807")]
+    Counter,
     /// Labels are shown in lists and written to logs.
     #[error("a label has 1 to 32 bytes and no control characters")]
     Label,
@@ -324,7 +420,7 @@ mod tests {
                 .zip(codes)
             {
                 let token = token(algorithm);
-                let step = token.step_at(Time::from_unix(time));
+                let step = Period::THIRTY.step_at(Time::from_unix(time));
                 assert_eq!(*token.code_at(step), code, "{algorithm:?} at {time}");
                 let typed = OneTimeCode::parse(code).unwrap();
                 assert_eq!(
@@ -360,6 +456,8 @@ mod tests {
         assert_eq!(Digits::try_from(262), Err(BadTokenValue::Digits));
         assert_eq!(Period::try_from(14), Err(BadTokenValue::Period));
         assert_eq!(Period::try_from(121), Err(BadTokenValue::Period));
+        assert_eq!(Counter::try_from(1 << 63), Err(BadTokenValue::Counter));
+        assert_eq!((Drift::new(101), Drift::new(-101)), (None, None));
         for label in ["", "a\nb", &"x".repeat(33)] {
             assert_eq!(Label::parse(label), Err(BadTokenValue::Label));
         }

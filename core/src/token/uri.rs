@@ -14,14 +14,17 @@ use super::{Algorithm, Digits, Kind, Period, Token};
 /// The URI that gives `token` to an authenticator, shown there as `account` of `issuer`.
 #[must_use]
 pub fn otpauth_uri(token: &Token, issuer: &str, account: &str) -> Zeroizing<String> {
-    let Kind::Totp { period } = token.kind;
+    let (moves, by) = match token.kind {
+        Kind::Totp { period } => ("period", period.seconds()),
+        Kind::Hotp { counter } => ("counter", counter.step().0),
+    };
     let issuer = utf8_percent_encode(issuer, RESERVED);
     let rest = format!(
-        "otpauth://totp/{issuer}:{account}?issuer={issuer}&algorithm={algorithm}&digits={digits}&period={period}",
+        "otpauth://{kind}/{issuer}:{account}?issuer={issuer}&algorithm={algorithm}&digits={digits}&{moves}={by}",
+        kind = token.kind.as_str(),
         account = utf8_percent_encode(account, RESERVED),
         algorithm = token.algorithm.as_str(),
         digits = token.digits.get(),
-        period = period.seconds(),
     );
     with_secret(&rest, '&', token)
 }
@@ -30,7 +33,6 @@ pub fn otpauth_uri(token: &Token, issuer: &str, account: &str) -> Zeroizing<Stri
 /// where the token has that, and the issuer stands in the label alone.
 #[must_use]
 pub fn short_otpauth_uri(token: &Token, issuer: &str, account: &str) -> Zeroizing<String> {
-    let Kind::Totp { period } = token.kind;
     // Writing to a String cannot fail.
     let mut parameters = String::new();
     if token.algorithm != Algorithm::Sha1 {
@@ -39,11 +41,17 @@ pub fn short_otpauth_uri(token: &Token, issuer: &str, account: &str) -> Zeroizin
     if token.digits != Digits::SIX {
         let _ = write!(parameters, "&digits={}", token.digits.get());
     }
-    if period != Period::THIRTY {
-        let _ = write!(parameters, "&period={}", period.seconds());
-    }
+    let _ = match token.kind {
+        Kind::Totp {
+            period: Period::THIRTY,
+        } => Ok(()),
+        Kind::Totp { period } => write!(parameters, "&period={}", period.seconds()),
+        // It has no default.
+        Kind::Hotp { counter } => write!(parameters, "&counter={}", counter.step().0),
+    };
     let label = format!(
-        "otpauth://totp/{}:{}",
+        "otpauth://{}/{}:{}",
+        token.kind.as_str(),
         utf8_percent_encode(issuer, RESERVED),
         utf8_percent_encode(account, RESERVED)
     );
@@ -77,7 +85,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 mod tests {
     use super::*;
     use crate::testing::token::token;
-    use crate::token::Secret;
+    use crate::token::{Counter, Secret};
 
     #[test]
     fn the_short_form_says_only_what_an_authenticator_would_not_take_for_granted() {
@@ -118,5 +126,20 @@ mod tests {
             "otpauth://totp/ACME%20%26%20S%C3%B6hne:alice%40host%3A1?issuer=ACME%20%26%20S%C3%B6hne\
              &algorithm=SHA1&digits=6&period=30&secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
         );
+    }
+
+    #[test]
+    fn a_counter_based_token_says_the_counter_that_it_begins_with() {
+        let counter = Counter::try_from(7).unwrap();
+        let token = Token {
+            kind: Kind::Hotp { counter },
+            ..token(1, "key")
+        };
+        let uri = otpauth_uri(&token, "ACME", "alice");
+        assert!(uri.starts_with(
+            "otpauth://hotp/ACME:alice?issuer=ACME&algorithm=SHA1&digits=6&counter=7&secret="
+        ));
+        let uri = short_otpauth_uri(&token, "ACME", "alice");
+        assert!(uri.starts_with("otpauth://hotp/ACME:alice?counter=7&secret="));
     }
 }

@@ -84,6 +84,7 @@ impl AddToken<'_> {
         if state.is_disabled() {
             return Err(NotAdded::Disabled);
         }
+        state.forget_trust();
         state
             .tokens
             .push(self.proved.unwrap_or(TokenState::new(self.token.id)));
@@ -111,6 +112,7 @@ mod tests {
     use crate::state::Usable;
     use crate::testing::token::token;
     use crate::testing::{NOW, RULES};
+    use crate::token::Period;
     use crate::transaction::tests::{answer, apply, code, enrolled, set_of};
 
     fn add(number: u8, label: &str) -> AddToken<'static> {
@@ -146,7 +148,7 @@ mod tests {
             Verdict::Accepted(_)
         ));
         let proved = TokenState {
-            last_step: Some(token(3, "key").step_at(NOW)),
+            last_step: Some(Period::THIRTY.step_at(NOW)),
             ..TokenState::new(token(3, "key").id)
         };
         let add = AddToken {

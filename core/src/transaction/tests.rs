@@ -5,7 +5,7 @@ use crate::id::Id;
 use crate::state::{Bucket, KnownPlace};
 use crate::testing::token::token;
 use crate::testing::{CHEAP, NOW, RULES};
-use crate::token::Token;
+use crate::token::{Period, Token};
 
 fn set() -> BackupCodes {
     cheap_set().0
@@ -31,6 +31,7 @@ pub(super) fn apply<T: Transaction>(record: &mut Record, mut transaction: T) -> 
             *record = Record {
                 enrollment: Some(enrollment),
                 state: written(&state),
+                ..Record::default()
             };
         }
         Change::Remove => *record = Record::default(),
@@ -84,7 +85,7 @@ pub(super) fn answer(record: &mut Record, text: &str) -> Verdict {
 
 pub(super) fn code(number: u8) -> String {
     let token = token(number, "x");
-    token.code_at(token.step_at(NOW)).to_string()
+    token.code_at(Period::THIRTY.step_at(NOW)).to_string()
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn the_code_that_proved_a_token_opens_no_door() {
     let mut record = Record::default();
     let token = token(1, "phone");
     let proved = vec![TokenState {
-        last_step: Some(token.step_at(NOW)),
+        last_step: Some(Period::THIRTY.step_at(NOW)),
         ..TokenState::new(token.id)
     }];
     apply(
@@ -322,7 +323,7 @@ fn a_clock_that_ran_ahead_is_mended_without_making_a_used_code_new() {
     let mut record = enrolled();
     let future = NOW.plus(1_000_000_000);
     for known in &mut record.state.tokens {
-        known.last_step = Some(token(1, "x").step_at(future));
+        known.last_step = Some(Period::THIRTY.step_at(future));
     }
     record.state.elsewhere = Bucket {
         failures: 6,
@@ -344,7 +345,7 @@ fn a_clock_that_ran_ahead_is_mended_without_making_a_used_code_new() {
     ));
     assert_eq!(
         record.state.tokens[0].last_step,
-        Some(token(1, "x").step_at(NOW).plus(1))
+        Some(Period::THIRTY.step_at(NOW).plus(1))
     );
     assert_eq!(
         (

@@ -80,7 +80,7 @@ fn tell(screen: &Screen, user: &str, verdict: &Verdict, why: Option<String>) -> 
     match verdict {
         Verdict::Accepted(accepted) => {
             let factor = match &accepted.factor {
-                Factor::Token(label) => format!("the code of {}", shown(label.as_str())),
+                Factor::Token { label, .. } => format!("the code of {}", shown(label.as_str())),
                 Factor::BackupCode { .. } => "the backup code".to_owned(),
             };
             screen.say(&format!(
@@ -133,7 +133,7 @@ impl<'a> Outcome<'a> {
         match verdict {
             Verdict::Accepted(accepted) => {
                 let factor = match accepted.factor {
-                    Factor::Token(_) => "token",
+                    Factor::Token { .. } => "token",
                     Factor::BackupCode { .. } => "backup-code",
                 };
                 outcome("accepted", Some(factor), None)
@@ -206,6 +206,7 @@ const SERVICE: &str = "nightlatch";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nightlatch_core::check::Next;
     use nightlatch_core::place::Place;
 
     struct NoLog;
@@ -226,7 +227,9 @@ mod tests {
         assert!(witness.explain(&Refusal::NotEnrolled).is_some());
         assert!(
             witness
-                .explain(&Refusal::Replayed { next_in: Some(3) })
+                .explain(&Refusal::Replayed {
+                    next: Next::CodeIn(3)
+                })
                 .is_none()
         );
     }

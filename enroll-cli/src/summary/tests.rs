@@ -4,7 +4,7 @@ use nightlatch_core::account::UserName;
 use nightlatch_core::backup_codes::{BackupCodes, Cost, Count};
 use nightlatch_core::config::Config;
 use nightlatch_core::state::{Bucket, KnownPlace, SpentCodes, TokenState};
-use nightlatch_core::token::Step;
+use nightlatch_core::token::{Period, Step};
 
 use super::*;
 use crate::testing::token;
@@ -28,7 +28,7 @@ fn record() -> Record {
     let (set, _) = BackupCodes::make(Count::DEFAULT, CHEAP).unwrap();
     let state = State {
         tokens: vec![TokenState {
-            last_step: Some(token.step_at(NOW).minus(2)),
+            last_step: Some(Period::THIRTY.step_at(NOW).minus(2)),
             ..TokenState::new(token.id)
         }],
         spent: vec![SpentCodes {
@@ -46,6 +46,7 @@ fn record() -> Record {
             backup_codes: Some(set),
         }),
         state,
+        ..Record::default()
     }
 }
 

@@ -21,6 +21,7 @@ use nightlatch_core::place::Place;
 use nightlatch_core::state::Integrity;
 use nightlatch_core::store::{FileStore, Record, Store as _, StoreError};
 use nightlatch_core::time::{Clock, ClockError, Time};
+use nightlatch_core::token::Period;
 use nightlatch_core::transaction::{self, Attempt};
 use nightlatch_tests::{
     Code, Image, PageCache, Person, Phone, Recording, STORE, World, rounds, sandboxed,
@@ -306,7 +307,7 @@ impl Moment {
         }
 
         let token = &enrollment.tokens[0];
-        let code_at = |time: Time| token.code_at(token.step_at(time)).to_string();
+        let code_at = |time: Time| token.code_at(Period::THIRTY.step_at(time)).to_string();
         let log_in = |time: Time| login(&store, &alice, enrollment.uid, &code_at(time), time);
         let soon = now().plus(60);
         match (record.state.integrity, log_in(soon)) {
@@ -332,6 +333,7 @@ fn verdict_on(record: &Record, code: &str, now: Time) -> Verdict {
         place: Place::Elsewhere,
         answer: &answer,
         digest: None,
+        trust: None,
         rules: &rules(),
     };
     match check(record, &attempt, now) {

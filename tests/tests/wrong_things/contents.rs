@@ -34,8 +34,8 @@ fn an_enrollment_that_cannot_be_understood_denies_until_it_is_restored_or_made_a
                 "line 4: unknown field `colour`",
             ),
             (
-                "sed -i 's/^version = 1/version = 2\\ncolour = 1/' $ALICE/enrollment.toml",
-                "version 2 is not known; this program reads version 1. Use the Nightlatch that wrote it",
+                "sed -i 's/^version = 1/version = 3\\ncolour = 1/' $ALICE/enrollment.toml",
+                "version 3 is not known; this program reads versions up to 2. Use the Nightlatch that wrote it",
             ),
             (
                 "sed -i '/^version/d' $ALICE/enrollment.toml",
@@ -74,7 +74,7 @@ fn a_marker_that_cannot_be_understood_denies_until_it_is_restored() {
         let longest =
             "it is longer than 4096 bytes. Find out who wrote it, then restore or remove it";
         let restore = "Restore it from a backup";
-        let later = "version 2 is not known; this program reads version 1. Use the Nightlatch that wrote it, or a later one";
+        let later = "version 2 is not known; this program reads versions up to 1. Use the Nightlatch that wrote it, or a later one";
         for (done, words) in [
             (": > $STORE/store.toml", restore),
             ("truncate -s 80 $STORE/store.toml", restore),

@@ -17,6 +17,7 @@ use crate::place::Place;
 use crate::safe_file::planted::{self, Plan};
 use crate::state::{Integrity, TokenState};
 use crate::store::StoreError;
+use crate::token::Period;
 use crate::transaction::{
     Enroll, Enrolled, Existing, Mend, NothingThere, Remove, RenewCodes, Transaction, Unlock,
     Unlocked,
@@ -206,7 +207,7 @@ impl Course {
         };
         let first = &enrollment.tokens[0];
         let proved = TokenState {
-            last_step: Some(first.step_at(self.model.now)),
+            last_step: Some(Period::THIRTY.step_at(self.model.now)),
             ..TokenState::new(first.id)
         };
         let changes = existing == Existing::Replace || self.model.enrollment.is_none();

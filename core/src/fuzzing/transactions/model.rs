@@ -17,7 +17,7 @@ use crate::testing::token::token;
 use crate::testing::{CHEAP, NOW, RULES as DEFAULTS};
 use crate::throttle::Throttle;
 use crate::time::Time;
-use crate::token::{Digits, Step, Token};
+use crate::token::{Digits, Period, Step, Token};
 use crate::transaction::Mend;
 
 /// What must be true.
@@ -107,7 +107,7 @@ impl Model {
                 answer,
             };
         };
-        let current = token.step_at(self.now);
+        let current = Period::THIRTY.step_at(self.now);
         let code = |step| answer(&token.code_at(step));
         let (uid, answer) = match kind {
             0 => (UID, code(current)),
@@ -143,10 +143,10 @@ impl Model {
         assert_eq!(login.uid, UID);
         assert!(!self.disabled, "disabled until enrolled anew");
         match (&login.answer, &accepted.factor) {
-            (Answer::Code(code), Factor::Token(label)) => {
+            (Answer::Code(code), Factor::Token { label, .. }) => {
                 let token = &self.tokens[label.as_str()];
                 assert!(self.may_be_enrolled(|it| it.tokens.iter().any(|its| its.id == token.id)));
-                let current = token.step_at(self.now);
+                let current = Period::THIRTY.step_at(self.now);
                 let (first, last) = (current.minus(RULES.window), current.plus(RULES.window));
                 let step = token.matching_steps(code, first, last).pop().unwrap();
                 let before = self.opened.insert(token.id, step);
@@ -271,7 +271,7 @@ impl Model {
     /// Later steps than could be used now are no longer known to be used.
     fn forget_the_future(&mut self) {
         for token in self.tokens.values() {
-            let latest = token.step_at(self.now).plus(RULES.window);
+            let latest = Period::THIRTY.step_at(self.now).plus(RULES.window);
             self.opened
                 .entry(token.id)
                 .and_modify(|step| *step = latest.min(*step));

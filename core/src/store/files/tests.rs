@@ -265,7 +265,7 @@ fn whatever_a_later_program_wrote_is_known_for_that_and_left_to_it() {
     );
     for path in [marker, enrollment] {
         let good = text(&path);
-        for new in ["version = 2", "version = 2\ncolour = \"red\""] {
+        for new in ["version = 3", "version = 3\ncolour = \"red\""] {
             fs::write(&path, good.replace("version = 1", new)).unwrap();
             assert_refused(house.store.look(&alice()), &path, "or a later one");
             assert_refused(house.change(Change::Nothing), &path, "or a later one");
@@ -276,7 +276,7 @@ fn whatever_a_later_program_wrote_is_known_for_that_and_left_to_it() {
     let good = fs::read(&path).unwrap();
     for slot in [0, slots::SLOT] {
         let mut later = good.clone();
-        slots::of_version(&mut later[slot..slot + slots::SLOT], 2);
+        slots::of_version(&mut later[slot..slot + slots::SLOT], 3);
         fs::write(&path, &later).unwrap();
         assert_refused(house.store.look(&alice()), &path, "or a later one");
         assert_refused(
