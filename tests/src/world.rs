@@ -102,6 +102,21 @@ impl World {
         self.follow(&recipe.in_file(&format!("/etc/pam.d/{service}")));
     }
 
+    /// Makes `/etc/nsswitch.conf` say that groups are in a directory, too, which is away: for whoever
+    /// [knows](Tries::knowing_a_name_service_that_is_down) it.
+    pub fn groups_are_in_a_directory_that_is_away(&self) {
+        let switch = "/etc/nsswitch.conf";
+        let text = fs::read_to_string(switch).expect("glibc wants one");
+        let others = text.lines().filter(|line| {
+            !["group:", "initgroups:"]
+                .iter()
+                .any(|of| line.starts_with(of))
+        });
+        let mut lines: Vec<_> = others.collect();
+        lines.push("group: files nightlatch_down\n");
+        fs::write(switch, lines.join("\n")).expect("/etc is ours");
+    }
+
     /// Runs `nightlatch` without a terminal, and gives what came of it.
     pub fn nightlatch(&self, arguments: &[&str]) -> Run {
         nightlatch(arguments)

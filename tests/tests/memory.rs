@@ -67,6 +67,7 @@ fn whatever_is_answered(world: &World, watcher: Watcher) {
 fn whatever_a_login_meets(world: &World, watcher: Watcher) {
     world.install_modules_watched_by(watcher);
     places(world, &|tries| run(tries, watcher));
+    rules(world, &|tries| run(tries, watcher));
     callers(world, watcher);
     refusals_of_the_host(world, &|tries| run(tries, watcher));
     damaged_records(world, &|tries| run(tries, watcher));
@@ -156,6 +157,36 @@ fn places(world: &World, run: &dyn Fn(Tries) -> Outcome) {
     }
     let within = dora.tries().service("within");
     run(within.answers([dora.phone().wrong_code(), dora.phone().code()])).gives(Code::Success);
+}
+
+/// Rules, which ask the name service for groups and the kernel for the host's own addresses.
+fn rules(world: &World, run: &dyn Fn(Tries) -> Outcome) {
+    let conditions =
+        "groups = [\"ops\", \"no-such-group\"]\nnetworks = [\"192.0.2.0/24\", \"2001:db8::/32\"]\n";
+    // More groups than there is room for at first.
+    let olga = (0..20).fold(world.user("olga").in_group("ops"), |olga, number| {
+        olga.in_group(&format!("group{number}"))
+    });
+    for (word, code) in [
+        ("skip", Code::PermDenied),
+        ("require", Code::AuthErr),
+        ("deny", Code::AuthErr),
+    ] {
+        world.configure(&format!(
+            "[login]\nrhost_from = [\"door\"]\nrefusal_floor = \"0s\"\nfail_delay = \"0s\"\n\
+             [[rule]]\n{conditions}second_factor = \"{word}\"\n"
+        ));
+        for host in ["192.0.2.7", "2001:db8::1"] {
+            run(olga.tries().from(host).always_answers("123456")).gives(code);
+        }
+        run(olga.tries().from("host.example").always_answers("123456")).gives(Code::AuthErr);
+        run(world.tries_of("nobody").always_answers("123456")).gives(Code::AuthErr);
+    }
+    world.groups_are_in_a_directory_that_is_away();
+    let down = olga.tries().knowing_a_name_service_that_is_down();
+    run(down.always_answers("123456")).gives(Code::AuthErr);
+    world.configure("[enrollment]\ndeadline = 9999-12-31\n");
+    run(olga.tries()).gives(Code::PermDenied);
 }
 
 /// An application that runs for somebody else, as su does: the shield changes credentials.

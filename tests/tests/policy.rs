@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nightlatch_tests::{Code, Neighbour, Person, Stack, World, sandboxed};
+use nightlatch_tests::{Code, Ended, Neighbour, Person, Stack, World, sandboxed};
 
 #[test]
 fn each_demand_does_what_it_says() {
@@ -184,13 +184,7 @@ fn a_group_that_is_not_there_or_cannot_be_looked_up_exempts_nobody() {
             login(&robot).gives(Code::PermDenied).asking(0);
         }
         // It would be in a directory that is away: skip matches nobody, require and deny everybody.
-        let switch = fs::read_to_string("/etc/nsswitch.conf").unwrap();
-        let mut switch: Vec<_> = switch
-            .lines()
-            .filter(|line| !line.starts_with("group:") && !line.starts_with("initgroups:"))
-            .collect();
-        switch.push("group: files nightlatch_down\n");
-        fs::write("/etc/nsswitch.conf", switch.join("\n")).unwrap();
+        world.groups_are_in_a_directory_that_is_away();
         for (word, robots_code) in [
             ("skip", Code::PermDenied),
             ("deny", Code::ConvErr),
@@ -216,6 +210,31 @@ fn a_group_that_is_not_there_or_cannot_be_looked_up_exempts_nobody() {
             "user=\"alice\"",
             "rule=1",
         ]);
+    });
+}
+
+#[test]
+fn no_limit_on_descriptors_hides_a_group_from_a_rule_that_denies_or_requires() {
+    sandboxed(|world| {
+        // Whoever calls su sets the limit, and not enrolled, would not be asked but for the rule.
+        let alice = world.user("alice").in_group("ops");
+        for word in ["deny", "require"] {
+            world.configure(&format!(
+                "[enrollment]\nmode = \"optional\"\n[[rule]]\ngroups = [\"ops\"]\nsecond_factor = \"{word}\"\n"
+            ));
+            let mut asked = 0;
+            for limit in 0..=24 {
+                let limit = format!("--nofile={limit}:{limit}");
+                let tries = alice.tries().answers([""; 0]);
+                if let Ended::Well(outcome) = tries.end_below(&["prlimit", &limit]) {
+                    let code = outcome.only().code();
+                    let is_exempt = matches!(code, Code::PermDenied | Code::Success);
+                    assert!(!is_exempt, "{word} {limit}: {code:?}");
+                    asked += usize::from(code == Code::ConvErr);
+                }
+            }
+            assert!(asked > 0, "{word}");
+        }
     });
 }
 
@@ -430,7 +449,10 @@ fn comes_to(world: &World, who: &Person<'_>, host: &str, outcome: Comes, rule: O
     match outcome {
         Exempt => {
             let outcome = who.tries().from(host).answers([""; 0]).run();
-            outcome.gives(Code::PermDenied).asking(0);
+            outcome
+                .gives(Code::PermDenied)
+                .asking(0)
+                .leaves_the_host_alone();
             log.says(&["event=exempt", "reason=rule", &user, &rule]);
         }
         Asked => {
@@ -445,7 +467,10 @@ fn comes_to(world: &World, who: &Person<'_>, host: &str, outcome: Comes, rule: O
         }
         Refused(reason) => {
             let outcome = who.tries().from(host).always_answers("135790").run();
-            outcome.gives(Code::AuthErr).asking(3);
+            outcome
+                .gives(Code::AuthErr)
+                .asking(3)
+                .leaves_the_host_alone();
             log.says(&["event=rejected", &format!("reason={reason}"), &user]);
         }
     }
