@@ -227,7 +227,33 @@ fn all_gates_that_are_given_must_be_open() {
     }
 }
 
-/// A rule as the model knows it: numbers for names, and a network of one bit.
+#[test]
+fn a_rule_covers_another_whose_conditions_are_the_same_or_narrower() {
+    for (wider, narrower) in [
+        ("", "users = [\"alice\"]"),
+        ("users = [\"alice\", \"bob\"]", "users = [\"bob\"]"),
+        ("groups = [\"ops\", \"adm\"]", "groups = [\"adm\"]"),
+        ("services = [\"sshd\", \"su\"]", "services = [\"su\"]"),
+        (
+            "networks = [\"10.0.0.0/8\"]",
+            "networks = [\"10.1.0.0/16\"]",
+        ),
+        (
+            "users = [\"alice\"]",
+            "users = [\"alice\"]\nservices = [\"sshd\"]",
+        ),
+    ] {
+        let rule = |conditions| {
+            let text = format!("[[rule]]\n{conditions}\nsecond_factor = \"deny\"\n");
+            config(&text).rule.remove(0)
+        };
+        let (wider, narrower) = (rule(wider), rule(narrower));
+        assert!(covers(&wider, &narrower) && covers(&wider, &wider));
+        assert!(!covers(&narrower, &wider), "{narrower:?} {wider:?}");
+    }
+}
+
+/// A rule as the model knows it: numbers for names and networks, of which [`WIDE`] holds all the others.
 #[derive(Clone, Debug)]
 struct Plain {
     users: Option<Vec<u8>>,
@@ -236,6 +262,9 @@ struct Plain {
     services: Option<Vec<u8>>,
     second_factor: u8,
 }
+
+/// The number of the network that holds all the others.
+const WIDE: u8 = 2;
 
 impl Plain {
     fn to_toml(&self) -> String {
@@ -248,7 +277,10 @@ impl Plain {
         };
         list("users", &self.users, |n| format!("u{n}"));
         list("groups", &self.groups, |n| format!("g{n}"));
-        list("networks", &self.networks, |n| format!("10.{n}.0.0/16"));
+        list("networks", &self.networks, |n| match n {
+            WIDE => "10.0.0.0/8".to_owned(),
+            n => format!("10.{n}.0.0/16"),
+        });
         list("services", &self.services, |n| format!("s{n}"));
         let word = ["require", "skip", "deny"][usize::from(self.second_factor)];
         text + &format!("second_factor = \"{word}\"\n")
@@ -292,9 +324,10 @@ fn model(rules: &[Plain], facts: &Facts) -> (Option<usize>, u8) {
             })
         });
         let network = rule.networks.as_ref().is_none_or(|networks| {
-            networks
-                .iter()
-                .any(|&network| facts.network == Some(network) && (!facts.maybe_ours || doubt))
+            networks.iter().any(|&network| {
+                let is_in = |from| from == network || network == WIDE;
+                facts.network.is_some_and(is_in) && (!facts.maybe_ours || doubt)
+            })
         });
         let service = rule
             .services

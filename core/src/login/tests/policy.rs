@@ -82,9 +82,16 @@ fn a_rule_that_requires_asks_the_unenrolled_where_the_mode_would_not() {
 
 #[test]
 fn through_the_day_of_the_deadline_whoever_was_never_enrolled_is_let_in_and_then_no_more() {
-    // The clock says 2026-11-24T02:30:00Z.
-    for (deadline, is_let_in) in [("2026-11-24", true), ("2026-11-23", false)] {
-        let scene = under(&format!("enrollment.deadline = {deadline}"));
+    for (now, is_let_in) in [
+        ("2026-11-24T02:30:00Z", true),
+        ("2026-11-24T23:59:59Z", true),
+        ("2026-11-25T00:00:00Z", false),
+    ] {
+        let scene = under("enrollment.deadline = 2026-11-24");
+        scene
+            .clock
+            .now
+            .set(Time::parse_rfc3339(now).unwrap().unix());
         let step = scene.login(Subject::Known(bob())).start();
         if is_let_in {
             assert_eq!(verdict(step), Verdict::Exempt(Exemption::Deadline));
