@@ -63,10 +63,16 @@ pub struct Config {
     #[serde(deserialize_with = "tables::only")]
     pub store: StoreConfig,
     /// What is special about a service.
-    #[serde(deserialize_with = "tables::named")]
+    #[serde(
+        deserialize_with = "tables::named",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub service: BTreeMap<ServiceName, ServiceConfig>,
     /// Who needs a second factor where; the first one that matches holds, and `enrollment` where none does.
-    #[serde(deserialize_with = "tables::each")]
+    #[serde(
+        deserialize_with = "tables::each",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub rule: Vec<Rule>,
 }
 

@@ -63,7 +63,13 @@ fn every_example_in_the_documentation_is_a_configuration() {
 
 /// A configuration in which every key is written, and so shown.
 fn everything() -> Config {
-    parse(EVERYTHING).unwrap()
+    parse(&format!("{EVERYTHING}{EVERYTHING_THAT_REPEATS}")).unwrap()
+}
+
+#[test]
+fn rules_and_services_can_be_added_to_what_is_shown() {
+    let shown = Config::default().to_toml() + EVERYTHING_THAT_REPEATS;
+    assert_eq!(parse(&shown).map(|config| config.rule.len()), Ok(1));
 }
 
 #[test]
@@ -152,6 +158,9 @@ mode = "required"
 deadline = 2027-01-31
 [token]
 issuer = "ACME"
+"#;
+
+const EVERYTHING_THAT_REPEATS: &str = r#"
 [service.su]
 subject = "invoker"
 [[rule]]
