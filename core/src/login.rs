@@ -14,7 +14,8 @@ use crate::config::{Config, EnrollmentConfig, LoginConfig, Mode, SecondFactor};
 use crate::messages;
 use crate::place::Place;
 use crate::policy::{self, Ruling};
-use crate::store::{Record, Store};
+use crate::state::Closed;
+use crate::store::{Past, Record, Store};
 use crate::surroundings::{self, Problem, Surroundings};
 use crate::time::{Clock, Time};
 use crate::transaction::{self, Attempt};
@@ -207,12 +208,16 @@ impl<'w> Login<'w> {
             return false;
         };
         let is_before = |now: Time| now < deadline.end();
+        let never_had_any = |record: Record| {
+            let closed = record.state.closed;
+            record.is_vacant() && record.past == Past::Never && closed == Closed::No
+        };
         self.world.clock.now().is_ok_and(is_before)
             && self
                 .world
                 .store
                 .look(&account.name)
-                .is_ok_and(|record| record.is_vacant())
+                .is_ok_and(never_had_any)
     }
 
     fn verdict_where_optional(&self, account: &Account) -> Option<Verdict> {
@@ -221,7 +226,11 @@ impl<'w> Login<'w> {
                 enrollment: Some(_),
                 ..
             }) => None,
-            Ok(record) if record.is_vacant() => Some(Verdict::Exempt(Exemption::NotEnrolled)),
+            Ok(record) if record.is_vacant() => match record.state.closed {
+                Closed::No => Some(Verdict::Exempt(Exemption::NotEnrolled)),
+                // Closed means that nothing opens, and so does a door that would not be there.
+                Closed::Yes => None,
+            },
             // Half a record must not read as "not enrolled".
             Ok(_) => {
                 let whereabouts = self.world.store.whereabouts(&account.name);

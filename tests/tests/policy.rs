@@ -259,14 +259,18 @@ fn through_the_day_of_the_deadline_the_unenrolled_are_let_in_unless_a_rule_requi
     sandboxed(|world| {
         let toml = "[enrollment]\ndeadline = 2031-03-31\n[[rule]]\nusers = [\"root\"]\nsecond_factor = \"require\"\n";
         world.configure(toml);
-        let alice = world.user("alice").enrolled();
-        let bob = world.user("bob");
+        world.user("alice").enrolled();
+        world.user("bob");
+        // She was, and is no more.
+        world.user("carol").enrolled();
+        let _ = world.nightlatch(&["remove", "carol", "--yes"]).succeeds();
         let last_second = LAST_DAY + 24 * 60 * 60 - 1;
         for (name, time, asked) in [
             ("bob", LAST_DAY, false),
             ("bob", last_second, false),
             ("bob", last_second + 1, true),
             ("alice", LAST_DAY, true),
+            ("carol", LAST_DAY, true),
             ("root", LAST_DAY, true),
             ("nobody-of-that-name", LAST_DAY, true),
         ] {
@@ -280,7 +284,6 @@ fn through_the_day_of_the_deadline_the_unenrolled_are_let_in_unless_a_rule_requi
                     .says(&["event=exempt", "reason=deadline", "user=\"bob\""]);
             }
         }
-        let _ = (alice, bob);
     });
 }
 
@@ -425,6 +428,8 @@ fn config_explain_says_which_rule_holds_and_what_happens() {
         world.configure("[enrollment]\ndeadline = 9999-12-31\n");
         assert_eq!(explain("bob", "sshd", "")["reason"], "deadline");
         assert_eq!(explain("alice", "sshd", "")["outcome"], "asked");
+        let _ = world.nightlatch(&["remove", "alice", "--yes"]).succeeds();
+        assert_eq!(explain("alice", "sshd", "")["reason"], "not-enrolled");
     });
 }
 

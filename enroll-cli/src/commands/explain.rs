@@ -10,7 +10,8 @@ use nightlatch_core::check::{self, Exemption, Fault, Refusal, Verdict};
 use nightlatch_core::config::{Config, Mode, SecondFactor, Whose};
 use nightlatch_core::login::{Conversation as _, Echo, Login, Request, Subject, Then, World};
 use nightlatch_core::policy::{self, Circumstances, Condition, Remote, Ruling, ShutGate, Who};
-use nightlatch_core::store::Store as _;
+use nightlatch_core::state::Closed;
+use nightlatch_core::store::{Past, Store as _};
 use nightlatch_core::surroundings::{self, System};
 use serde::Serialize;
 
@@ -303,10 +304,14 @@ impl Scene<'_> {
                 return Ok(unavailable(&user, &Fault::Unusable(error.to_string())));
             }
         };
+        if record.state.closed == Closed::Yes {
+            let why = format!("an administrator closed them; run: nightlatch unlock {user}");
+            return refused(&Refusal::Closed, &why);
+        }
         let now = self.app.now()?;
         let Some(enrollment) = &record.enrollment else {
             return match self.shut_gate(now) {
-                None => Ok(self.offered(&user)),
+                None => Ok(self.offered(&user, record.past)),
                 Some(why) => refused(&Refusal::NotEnrolled, &format!("nothing is enrolled{why}")),
             };
         };
@@ -339,11 +344,12 @@ impl Scene<'_> {
         }
     }
 
-    fn offered(&self, user: &str) -> Outcome {
-        let with = if self.app.config.at_login.ticket {
-            ", with an invitation"
-        } else {
-            ""
+    fn offered(&self, user: &str, past: Past) -> Outcome {
+        let with = match (self.app.config.at_login.ticket, past) {
+            (true, _) => ", with an invitation",
+            // What an administrator took away comes back by an administrator alone.
+            (false, Past::Removed) => ", with an invitation, since an enrollment was removed",
+            (false, Past::Never) => "",
         };
         let text = format!("{user} may enroll while logging in{with}: nothing is enrolled yet.");
         outcome("offered", Some("not-enrolled"), text)

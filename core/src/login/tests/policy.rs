@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::GroupName;
+use crate::state::Standing;
 use crate::surroundings::{GroupEntry, Unresolved};
 
 /// A scene with these rules, and whatever else is in the text.
@@ -120,6 +121,47 @@ fn before_the_deadline_everybody_else_is_asked() {
         Subject::Unresolved(fault),
     ] {
         question(&scene.login(subject).start());
+    }
+}
+
+#[test]
+fn before_the_deadline_whoever_was_enrolled_once_or_is_closed_is_asked() {
+    for (past, state, is_let_in) in [
+        // An invitation, say, is kept beside no enrollment.
+        (Past::Never, alone(Closed::No), true),
+        (Past::Never, alone(Closed::Yes), false),
+        (Past::Removed, State::default(), false),
+        (Past::Removed, alone(Closed::No), false),
+    ] {
+        let scene = under("enrollment.deadline = 2027-01-31");
+        let record = Record {
+            enrollment: None,
+            state,
+            past,
+        };
+        scene.store.put(&bob().name, record);
+        let step = scene.login(Subject::Known(bob())).start();
+        assert_eq!(matches!(step.then, Then::Done(_)), is_let_in, "{past:?}");
+    }
+}
+
+#[test]
+fn where_optional_whoever_is_closed_is_asked_though_nothing_is_enrolled() {
+    let scene = Scene::optional();
+    let record = Record {
+        state: alone(Closed::Yes),
+        ..Record::default()
+    };
+    scene.store.put(&bob().name, record);
+    question(&scene.login(Subject::Known(bob())).start());
+}
+
+/// What is kept about somebody beside no enrollment.
+fn alone(closed: Closed) -> State {
+    State {
+        standing: Standing::Alone,
+        closed,
+        ..State::default()
     }
 }
 
