@@ -76,6 +76,10 @@ pub struct Rules {
 
 /// What [`check`] decides.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is not kept"
+)]
 pub enum Decision {
     /// The verdict, and the state to write before it is given.
     Answer(Verdict, Option<State>),

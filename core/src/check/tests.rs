@@ -1,3 +1,5 @@
+mod tokens;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -20,6 +22,7 @@ struct Person {
     now: Time,
     place: Place,
     uid: u32,
+    trust: Option<ServiceName>,
 }
 
 impl Person {
@@ -54,6 +57,7 @@ impl Person {
             now: NOW,
             place: HOME,
             uid: 1000,
+            trust: None,
         }
     }
 
@@ -106,20 +110,23 @@ impl Person {
 
     /// Decides, with a digest where one is asked for, without writing.
     fn decide(&self, text: &str) -> (Verdict, Option<State>) {
-        let answer = Answer::parse(text.as_bytes()).unwrap();
+        self.decide_on(&Answer::parse(text.as_bytes()).unwrap())
+    }
+
+    fn decide_on(&self, answer: &Answer) -> (Verdict, Option<State>) {
         let attempt = Try {
             uid: self.uid,
             place: self.place,
-            answer: &answer,
+            answer,
             digest: None,
-            trust: None,
+            trust: self.trust.as_ref(),
             rules: &RULES,
         };
         match check(&self.record, &attempt, self.now) {
             Decision::Answer(verdict, state) => (verdict, state),
             Decision::NeedsDigest(salt, cost) => {
-                let Answer::BackupCode(code) = &answer else {
-                    panic!("a digest of {text}")
+                let Answer::BackupCode(code) = answer else {
+                    panic!("a digest of {answer:?}")
                 };
                 let made = SaltedDigest {
                     salt,

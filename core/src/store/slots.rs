@@ -170,6 +170,10 @@ pub(super) fn of_version(slot: &mut [u8], version: u32) {
 /// What a slot is overwritten with when a write to it failed: nothing that could be taken for a state.
 pub(super) const INVALID: Slot = [0; SLOT];
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are two at a time, and they are not kept"
+)]
 enum Decoded {
     Well(Contents),
     /// Torn, invalidated or damaged.
