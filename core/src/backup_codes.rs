@@ -30,7 +30,7 @@ impl BackupCodes {
     /// Makes a set of `count` codes. The codes come back beside it, to be shown once.
     pub fn make(count: Count, cost: Cost) -> Result<(Self, Vec<BackupCode>), BackupCodeError> {
         let id = Id::new()?;
-        let salt = Salt(random::bytes()?);
+        let salt = Salt::generate()?;
         let codes = (0..count.get())
             .map(|_| BackupCode::generate())
             .collect::<Result<Vec<_>, _>>()?;
@@ -115,7 +115,8 @@ impl BackupCode {
         &self.0
     }
 
-    fn generate() -> Result<Self, RandomError> {
+    /// A new code.
+    pub fn generate() -> Result<Self, RandomError> {
         let bits = Zeroizing::new(random::bytes::<{ Self::SYMBOLS / 2 }>()?);
         let mut code = Zeroizing::new(String::with_capacity(Self::SYMBOLS));
         for byte in bits.iter() {
@@ -137,6 +138,11 @@ impl fmt::Debug for BackupCode {
 pub struct Salt([u8; 16]);
 
 impl Salt {
+    /// A new salt.
+    pub fn generate() -> Result<Self, RandomError> {
+        random::bytes().map(Self)
+    }
+
     /// A salt of known bytes: for an answer that there is nothing to compare with, and for tests.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {

@@ -4,8 +4,14 @@
 //! it only computes; whoever runs it tells people and the log after it returned.
 
 mod add_token;
+mod closing;
+mod invitation;
+mod trust;
 
 pub use add_token::{AddToken, NotAdded};
+pub use closing::{Close, Closing, NotClosed};
+pub use invitation::{CancelInvite, Earlier, Invite, NoInvitation, NotInvited, make_ticket};
+pub use trust::ForgetTrust;
 
 use crate::account::UserName;
 use crate::answer::Answer;
@@ -455,6 +461,14 @@ fn state_to_change(record: &Record, rules: &Rules, now: Time) -> State {
         None => {}
     }
     state
+}
+
+/// The same where nothing is enrolled: the state stands alone.
+fn vacant_state(record: &Record, rules: &Rules, now: Time) -> State {
+    State {
+        standing: Standing::Alone,
+        ..state_to_change(record, rules, now)
+    }
 }
 
 /// A state that knows nothing, and so holds everything for used that may have been.

@@ -88,6 +88,7 @@ impl AddToken<'_> {
         state
             .tokens
             .push(self.proved.unwrap_or(TokenState::new(self.token.id)));
+        state.forget_trust();
         let mut enrollment = enrollment.clone();
         enrollment.tokens.push(self.token.clone());
         Ok(Change::Enrollment(enrollment, state))

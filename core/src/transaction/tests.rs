@@ -44,7 +44,7 @@ pub(super) fn set_of(record: &Record) -> Option<Id> {
     Some(codes.id)
 }
 
-fn unlock(record: &mut Record, mend: Mend) -> Result<Unlocked, NothingThere> {
+pub(super) fn unlock(record: &mut Record, mend: Mend) -> Result<Unlocked, NothingThere> {
     apply(
         record,
         Unlock {
