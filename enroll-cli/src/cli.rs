@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nightlatch_core::config::{BadName, ServiceName};
-use nightlatch_core::token::{self, BadTokenValue, Digits, Label, Period};
+use nightlatch_core::place::{BadPlace, Place};
+use nightlatch_core::token::{self, BadTokenValue, Counter, Digits, Label, Period};
+
+use crate::validity::Validity;
 
 /// Looks after the second factors of the people on this host.
 ///
@@ -51,8 +54,18 @@ pub enum Command {
     Codes(Codes),
     /// Take a token away, or the whole enrollment
     Remove(Remove),
-    /// Forget somebody's wrong codes and open what they locked; mend a record that keeps its person out
+    /// Close somebody: nothing of theirs opens, and they cannot enroll, until they are unlocked
+    Lock(Lock),
+    /// Open what `lock` or wrong codes closed; mend a record that keeps its person out
     Unlock(Unlock),
+    /// Hand out a ticket with which somebody who is not enrolled enrolls themselves at a login
+    ///
+    /// The ticket is shown once and works once, until it expires. Another one for the same person ends it. Somebody who is enrolled
+    /// gets none: if their phone is lost, `remove` them first.
+    Invite(Invite),
+    /// Show or forget the places from which somebody is not asked, for a while after they gave a code there
+    #[command(subcommand)]
+    Trust(Trust),
     /// Show or check the configuration
     #[command(subcommand)]
     Config(Config),
@@ -100,6 +113,10 @@ pub struct Enroll {
     /// For how many seconds a code is current: 15 to 120 [default: as configured, else 30]
     #[arg(long, value_name = "SECONDS", value_parser = period)]
     pub period: Option<Period>,
+
+    /// With --token hotp: the counter of the next code [default: 0]
+    #[arg(long, value_name = "N", value_parser = counter)]
+    pub counter: Option<Counter>,
 
     /// Take the secret that is in this file or pipe, in hex or base32; `-` is the first line of standard input
     #[arg(long, value_name = "FILE", conflicts_with = "ask_secret")]
@@ -195,11 +212,69 @@ pub struct Remove {
     pub yes: bool,
 }
 
+/// `lock`
+#[derive(Debug, Args)]
+pub struct Lock {
+    /// Whom to lock
+    pub user: String,
+}
+
+/// `invite`
+#[derive(Debug, Args)]
+pub struct Invite {
+    /// Whom to invite
+    pub user: String,
+    /// How long the ticket holds: 1h to 30d
+    #[arg(long, value_name = "SPAN", default_value = "7d")]
+    pub expires: Validity,
+    /// Take the invitation back instead
+    #[arg(long, conflicts_with = "expires")]
+    pub cancel: bool,
+    /// Print one JSON object; words for people go to standard error
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `trust`
+#[derive(Debug, Subcommand)]
+pub enum Trust {
+    /// Show the places, and since when
+    List(TrustList),
+    /// Forget the places, so that the next login from there is asked again
+    Forget(TrustForget),
+}
+
+/// `trust list`
+#[derive(Debug, Args)]
+pub struct TrustList {
+    /// Whose places [default: those of whoever called sudo]
+    pub user: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `trust forget`
+#[derive(Debug, Args)]
+pub struct TrustForget {
+    /// Whose places [default: those of whoever called sudo]
+    pub user: Option<String>,
+    /// Only those of this PAM service, such as sshd
+    #[arg(long, value_parser = service)]
+    pub service: Option<ServiceName>,
+    /// Only this place: an address, or as `trust list --json` writes it
+    #[arg(long, value_parser = place)]
+    pub place: Option<Place>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `unlock`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without an option, wrong codes are forgotten, and backup codes that wait since the store was restored \
-                        open the door again."
+    after_help = "Without an option, what `lock` closed is open again, wrong codes are forgotten, and what waits since the store \
+                        was restored opens the door again."
 )]
 pub struct Unlock {
     /// Whom to unlock
@@ -256,8 +331,10 @@ pub struct Explain {
 /// A kind of token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TokenKind {
-    /// Codes that change with time (RFC 6238).
+    /// Codes that change with time (RFC 6238)
     Totp,
+    /// Codes that change with each press of a button (RFC 4226)
+    Hotp,
 }
 
 /// A hash.
@@ -307,6 +384,20 @@ fn digits(text: &str) -> Result<Digits, BadTokenValue> {
         .try_into()
 }
 
+fn counter(text: &str) -> Result<Counter, BadTokenValue> {
+    text.parse::<u64>()
+        .map_err(|_| BadTokenValue::Counter)?
+        .try_into()
+}
+
+/// A place as people write it, an address, or as it is kept.
+fn place(text: &str) -> Result<Place, BadPlace> {
+    match Place::of_address(text) {
+        Place::Elsewhere => Place::parse(text),
+        address => Ok(address),
+    }
+}
+
 fn period(text: &str) -> Result<Period, BadTokenValue> {
     text.parse::<u64>()
         .map_err(|_| BadTokenValue::Period)?
@@ -331,7 +422,9 @@ mod tests {
             ["--digits", "six"],
             ["--period", "14"],
             ["--label", ""],
-            ["--token", "hotp"],
+            ["--token", "sms"],
+            ["--counter", "-1"],
+            ["--counter", "9223372036854775808"],
             ["--algorithm", "MD5"],
         ] {
             let typed = ["nightlatch", "enroll", "alice"].into_iter().chain(wrong);
@@ -341,6 +434,19 @@ mod tests {
                 "{wrong:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_place_is_an_address_or_what_is_kept() {
+        for (text, kept) in [
+            ("192.0.2.7", "address:192.0.2.7"),
+            ("2001:db8::1", "address:2001:db8::/64"),
+            ("address:192.0.2.7", "address:192.0.2.7"),
+            ("local:1000", "local:1000"),
+        ] {
+            assert_eq!(place(text).unwrap().to_string(), kept);
+        }
+        assert!(place("host.example").is_err());
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod summary;
 mod terminal;
 #[cfg(test)]
 mod testing;
+mod validity;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

@@ -7,8 +7,6 @@ use nightlatch_core::state::TokenState;
 use nightlatch_core::time::Time;
 use nightlatch_core::token::{Kind, Period, Step, Token};
 
-const NOT_RIGHT: &str = "That code is not right. Wait for the next one and try again.";
-
 /// What a line turned out to be.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Finding {
@@ -45,12 +43,22 @@ pub fn examine(line: &[u8], token: &Token, rules: &Rules, now: Time) -> Finding 
             );
         }
     };
-    let Kind::Totp { period } = token.kind else {
-        return examine_counter(&code, token, rules);
-    };
+    match token.kind {
+        Kind::Totp { period } => by_clock(&code, token, period, rules, now),
+        Kind::Hotp { counter } => by_counter(&code, token, counter.step(), rules),
+    }
+}
+
+/// The code of a token that goes by a clock.
+fn by_clock(
+    code: &OneTimeCode,
+    token: &Token,
+    period: Period,
+    rules: &Rules,
+    now: Time,
+) -> Finding {
     let current = period.step_at(now);
-    let around =
-        |steps: u64| token.matching_steps(&code, current.minus(steps), current.plus(steps));
+    let around = |steps: u64| token.matching_steps(code, current.minus(steps), current.plus(steps));
     if let Some(&step) = around(rules.window).last() {
         return Finding::Proved(TokenState {
             last_step: Some(step),
@@ -59,24 +67,33 @@ pub fn examine(line: &[u8], token: &Token, rules: &Rules, now: Time) -> Finding 
     }
     match around(rules.resync_window).last() {
         Some(&step) => Finding::Wrong(clocks_differ(period, step, current)),
-        None => Finding::Wrong(NOT_RIGHT.to_owned()),
+        None => Finding::Wrong(
+            "That code is not right. Wait for the next one and try again.".to_owned(),
+        ),
     }
 }
 
-/// The codes that the token makes next.
-fn examine_counter(code: &OneTimeCode, token: &Token, rules: &Rules) -> Finding {
-    let Kind::Hotp { counter } = token.kind else {
-        return Finding::Wrong(NOT_RIGHT.to_owned());
-    };
-    let first = counter.step();
-    let last = first.plus(rules.look_ahead.saturating_sub(1));
-    match token.matching_steps(code, first, last).last() {
-        Some(&step) => Finding::Proved(TokenState {
+/// The code of a token that counts.
+fn by_counter(code: &OneTimeCode, token: &Token, first: Step, rules: &Rules) -> Finding {
+    let beyond = first.plus(rules.look_ahead);
+    if let Some(&step) = token.matching_steps(code, first, beyond.minus(1)).last() {
+        return Finding::Proved(TokenState {
             last_step: Some(step),
             ..TokenState::new(token.id)
-        }),
-        None => Finding::Wrong(NOT_RIGHT.to_owned()),
+        });
     }
+    let farther = token.matching_steps(code, beyond, beyond.plus(rules.resync_window));
+    Finding::Wrong(match farther.first() {
+        Some(step) => format!(
+            "That code comes {} presses after counter {}. If the token was played with, stop with Ctrl-C and run this again with \
+             --counter {}.",
+            step.0 - first.0,
+            first.0,
+            step.plus(1).0
+        ),
+        None => "That code is not right. Press the button again, and type what it shows then."
+            .to_owned(),
+    })
 }
 
 /// The most common mistake, which the bare "not right" would leave people to guess.
@@ -129,6 +146,56 @@ mod tests {
             };
             assert!(text.contains(words), "{text}");
         }
+    }
+
+    fn fob(counter: u64) -> Token {
+        Token {
+            kind: Kind::Hotp {
+                counter: counter.try_into().unwrap(),
+            },
+            ..token()
+        }
+    }
+
+    fn examined_by_counter(counter: u64, code: u64) -> Finding {
+        let token = fob(counter);
+        let code = token.code_at(Step(code));
+        examine(code.as_bytes(), &token, &Config::default().rules(), NOW)
+    }
+
+    #[test]
+    fn a_code_within_look_ahead_of_the_counter_proves_and_is_used_up() {
+        for code in [5, 9, 14] {
+            let proved = TokenState {
+                last_step: Some(Step(code)),
+                ..TokenState::new(fob(5).id)
+            };
+            assert_eq!(examined_by_counter(5, code), Finding::Proved(proved));
+        }
+    }
+
+    #[test]
+    fn a_code_farther_on_says_which_counter_is_right_and_one_before_proves_nothing() {
+        for (code, words) in [
+            (15, "--counter 16"),
+            (35, "--counter 36"),
+            (36, "not right"),
+            (4, "not right"),
+        ] {
+            let Finding::Wrong(text) = examined_by_counter(5, code) else {
+                panic!("not wrong");
+            };
+            assert!(text.contains(words), "{code}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_last_counter_there_is_can_be_proved() {
+        let last = u64::try_from(i64::MAX).unwrap();
+        assert!(matches!(
+            examined_by_counter(last, last),
+            Finding::Proved(_)
+        ));
     }
 
     #[test]

@@ -1,19 +1,21 @@
 //! What may be told about a person's record: everything but secrets. The rows of `list`, the page of `status`, and the
 //! object that both give a program.
 
+mod token;
+
 use std::fmt::Write as _;
 
 use nightlatch_core::check::{Fault, Rules, fault};
 use nightlatch_core::enrollment::Enrollment;
 use nightlatch_core::messages::span;
 use nightlatch_core::place::Place;
-use nightlatch_core::state::{Integrity, State};
+use nightlatch_core::state::{Closed, Integrity, State, Ticket, TrustedPlace};
 use nightlatch_core::store::Record;
 use nightlatch_core::throttle::Gate;
 use nightlatch_core::time::Time;
-use nightlatch_core::token::{Period, Token};
 use serde::Serialize;
 
+pub use self::token::TokenSummary;
 use crate::person::Person;
 use crate::screen::shown;
 
@@ -38,26 +40,14 @@ pub struct Summary {
     pub failures: Vec<FailureSummary>,
     /// Whether the hard limit was reached: nothing opens until somebody enrolls anew.
     pub disabled: bool,
+    /// Whether an administrator locked them: nothing opens until they are unlocked.
+    pub locked: bool,
+    /// The invitation to enroll, if there is one.
+    pub invitation: Option<InvitationSummary>,
+    /// Where they are not asked, for a while after they gave a code there.
+    pub trusted: Vec<TrustedSummary>,
     /// What keeps the person out or needs looking at, each with its mend.
     pub problems: Vec<String>,
-}
-
-/// A token, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TokenSummary {
-    /// What the person calls it.
-    pub label: String,
-    /// `totp`.
-    pub kind: &'static str,
-    /// The hash.
-    pub algorithm: &'static str,
-    /// How long a code is.
-    pub digits: u8,
-    /// How long a step lasts, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub period: Option<u64>,
-    /// When the last code that was used up was current, by RFC 3339.
-    pub last_used: Option<String>,
 }
 
 /// How many backup codes there are.
@@ -86,6 +76,28 @@ pub struct FailureSummary {
     shown: String,
 }
 
+/// An invitation, without its ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InvitationSummary {
+    /// Until when it holds, by RFC 3339.
+    pub expires: String,
+    /// Whether that is over.
+    pub expired: bool,
+}
+
+/// A trusted place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TrustedSummary {
+    /// The PAM service.
+    pub service: String,
+    /// The place, as in failures.
+    pub place: String,
+    /// When a code was given there last, by RFC 3339.
+    pub since: String,
+    #[serde(skip)]
+    shown: String,
+}
+
 impl Summary {
     /// What may be told about the record of `person` at this moment.
     pub fn of(person: &Person, record: &Record, rules: &Rules, now: Time) -> Self {
@@ -106,16 +118,49 @@ impl Summary {
             wrong_codes: state.wrong.count,
             failures: failures(&state, rules, now),
             disabled: state.is_disabled(),
-            problems: match enrollment {
-                Some(enrollment) => problems(person, enrollment, &state, rules, now),
-                None if record.is_empty() => Vec::new(),
-                None => vec![
-                    Fault::EnrollmentLost
-                        .to_string()
-                        .replace("USER", &shown(person.name.as_str())),
-                ],
-            },
+            locked: state.closed == Closed::Yes,
+            invitation: state
+                .ticket
+                .as_ref()
+                .map(|ticket| InvitationSummary::of(ticket, now)),
+            trusted: state.trusted.iter().map(TrustedSummary::of).collect(),
+            problems: Vec::new(),
         }
+        .with_problems(person, record, &state, rules, now)
+    }
+
+    fn with_problems(
+        mut self,
+        person: &Person,
+        record: &Record,
+        state: &State,
+        rules: &Rules,
+        now: Time,
+    ) -> Self {
+        let user = shown(person.name.as_str());
+        if self.locked {
+            self.problems.push(format!(
+                "locked by an administrator: nothing opens; run: nightlatch unlock {user}"
+            ));
+        }
+        if let Some(enrollment) = &record.enrollment {
+            self.problems
+                .extend(problems(person, enrollment, state, rules, now));
+            self.problems.extend(
+                self.tokens
+                    .iter()
+                    .filter_map(|token| problem_of_token(token, self.tokens.len(), &user)),
+            );
+        } else if !record.is_vacant() {
+            self.problems
+                .push(Fault::EnrollmentLost.to_string().replace("USER", &user));
+        }
+        self
+    }
+
+    /// Whether there is anything to be said in a list.
+    pub fn is_worth_a_line(&self) -> bool {
+        self.enrolled || self.locked || self.invitation.is_some()
     }
 
     /// A page for people.
@@ -147,6 +192,12 @@ impl Summary {
         }
         for failure in &self.failures {
             page.line("Failures", &failure.describe());
+        }
+        for trusted in &self.trusted {
+            page.line("Trusted", &trusted.describe());
+        }
+        if let Some(invitation) = &self.invitation {
+            page.line("Invitation", &invitation.describe());
         }
         for problem in &self.problems {
             page.line("Problem", problem);
@@ -182,47 +233,60 @@ impl Summary {
         let longest_lock = self.failures.iter().map(|failure| failure.locked_for).max();
         if self.disabled {
             "disabled".to_owned()
+        } else if self.locked {
+            "locked".to_owned()
         } else if !self.problems.is_empty() {
             "problem".to_owned()
         } else if self.failures.iter().any(|failure| failure.closed) {
             "closed".to_owned()
         } else {
             match longest_lock {
-                None | Some(0) => "open".to_owned(),
+                None | Some(0) if self.enrolled => "open".to_owned(),
+                None | Some(0) => self.invited_in_words(),
                 Some(seconds) => format!("locked for {}", span(seconds)),
             }
         }
     }
 }
 
-impl TokenSummary {
-    fn of(token: &Token, state: &State, now: Time) -> Self {
-        let period = token.period();
-        let last_step = state.token(token.id).and_then(|known| known.last_step);
+impl Summary {
+    /// About somebody who is not enrolled.
+    fn invited_in_words(&self) -> String {
+        match &self.invitation {
+            Some(invitation) if invitation.expired => "invitation expired".to_owned(),
+            Some(invitation) => format!("invited until {}", invitation.expires),
+            None => "not enrolled".to_owned(),
+        }
+    }
+}
+
+impl InvitationSummary {
+    fn of(ticket: &Ticket, now: Time) -> Self {
         Self {
-            label: token.label.as_str().to_owned(),
-            kind: token.kind.as_str(),
-            algorithm: token.algorithm.as_str(),
-            digits: token.digits.get(),
-            period: period.map(Period::seconds),
-            // The code of the next step may be used early, by the window.
-            last_used: period
-                .zip(last_step)
-                .map(|(period, step)| period.start_of(step).min(now).to_rfc3339()),
+            expires: ticket.expires.to_rfc3339(),
+            expired: ticket.is_expired(now),
         }
     }
 
     fn describe(&self) -> String {
-        format!(
-            "{} ({}, {}, {} digits{}), last used {}",
-            shown(&self.label),
-            self.kind,
-            self.algorithm,
-            self.digits,
-            self.period
-                .map_or(String::new(), |seconds| format!(", {seconds} s")),
-            self.last_used.as_deref().unwrap_or("never"),
-        )
+        let word = if self.expired { "expired" } else { "until" };
+        format!("{word} {}", self.expires)
+    }
+}
+
+impl TrustedSummary {
+    fn of(trusted: &TrustedPlace) -> Self {
+        Self {
+            service: trusted.service.as_str().to_owned(),
+            place: trusted.place.to_string(),
+            since: trusted.since.to_rfc3339(),
+            shown: in_words(trusted.place),
+        }
+    }
+
+    /// A line for people.
+    pub fn describe(&self) -> String {
+        format!("{} from {}, since {}", self.service, self.shown, self.since)
     }
 }
 
@@ -272,14 +336,39 @@ fn failures(state: &State, rules: &Rules, now: Time) -> Vec<FailureSummary> {
                     Gate::Open | Gate::ShareUsedUp | Gate::Disabled => 0,
                 },
                 closed: matches!(gate, Gate::ShareUsedUp | Gate::Disabled),
-                shown: match place {
-                    Place::Address(address) => address.to_string(),
-                    Place::Local(uid) => format!("this host, uid {uid}"),
-                    Place::Elsewhere => "everywhere else".to_owned(),
-                },
+                shown: in_words(place),
             }
         })
         .collect()
+}
+
+fn in_words(place: Place) -> String {
+    match place {
+        Place::Address(address) => address.to_string(),
+        Place::Local(uid) => format!("this host, uid {uid}"),
+        Place::Elsewhere => "everywhere else".to_owned(),
+    }
+}
+
+/// What keeps a token from opening, with its mend.
+fn problem_of_token(token: &TokenSummary, tokens: usize, user: &str) -> Option<String> {
+    let label = shown(&token.label);
+    if token.is_used_up() && tokens == 1 {
+        Some(format!(
+            "every counter of the token {label} counts as used; enroll anew: nightlatch enroll {user} --replace"
+        ))
+    } else if token.is_used_up() {
+        Some(format!(
+            "every counter of the token {label} counts as used; take it away, then enroll it again: \
+             nightlatch remove {user} --label '{label}'"
+        ))
+    } else if token.waiting && token.counter.is_some() {
+        Some(format!(
+            "the token {label} waits since the store was restored; run: nightlatch unlock {user}"
+        ))
+    } else {
+        None
+    }
 }
 
 /// What keeps the person out or needs looking at, each with its mend.

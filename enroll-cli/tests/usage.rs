@@ -25,7 +25,8 @@ fn stderr(output: &Output) -> String {
 #[test]
 fn help_is_there_for_every_command_and_ends_well() {
     for command in [
-        "enroll", "status", "list", "check", "codes", "remove", "unlock", "config",
+        "enroll", "status", "list", "check", "codes", "remove", "lock", "unlock", "invite",
+        "trust", "config",
     ] {
         let output = nightlatch(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0), "{command}");
@@ -41,7 +42,22 @@ fn wrong_usage_is_2() {
         &["unlock"],
         &["unlock", "alice", "--clock", "--fresh-state"],
         &["enroll", "alice", "--digits", "9"],
-        &["enroll", "alice", "--token", "hotp"],
+        &["enroll", "alice", "--token", "sms"],
+        &["enroll", "alice", "--counter", "-1"],
+        &[
+            "enroll",
+            "alice",
+            "--ask-secret",
+            "--secret-file",
+            "key.hex",
+        ],
+        &["enroll", "alice", "--ask-secret", "--yes"],
+        &["lock"],
+        &["invite"],
+        &["invite", "alice", "--expires", "31d"],
+        &["invite", "alice", "--expires", "7d", "--cancel"],
+        &["trust"],
+        &["trust", "forget", "alice", "--place", "host.example"],
         &["status", "alice", "--secret"],
         &["config", "explain", "alice"],
         &["config", "explain", "alice", "--service", "../sshd"],

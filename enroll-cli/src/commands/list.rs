@@ -41,10 +41,12 @@ enum Entry {
     Unreadable { user: String, error: String },
 }
 
-/// `None` for somebody who has a record but is not enrolled.
+/// `None` for somebody who has a record of which there is nothing to be said: not enrolled, not invited, not locked.
 fn entry(app: &App, name: &UserName) -> Option<Entry> {
     match summary(app, name) {
-        Ok(summary) => summary.enrolled.then_some(Entry::Readable(summary)),
+        Ok(summary) => summary
+            .is_worth_a_line()
+            .then_some(Entry::Readable(summary)),
         Err(error) => Some(Entry::Unreadable {
             user: name.as_str().to_owned(),
             error: in_words(&error),
@@ -118,6 +120,9 @@ mod tests {
             wrong_codes: 0,
             failures: Vec::new(),
             disabled: false,
+            locked: false,
+            invitation: None,
+            trusted: Vec::new(),
             problems: Vec::new(),
         }
     }

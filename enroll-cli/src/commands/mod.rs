@@ -5,9 +5,12 @@ mod codes;
 mod config;
 mod enroll;
 mod explain;
+mod invite;
 mod list;
+mod lock;
 mod remove;
 mod status;
+mod trust;
 mod unlock;
 
 use nightlatch_core::transaction::NothingThere;
@@ -27,7 +30,10 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Check(arguments) => check::run(&app()?, arguments),
         Command::Codes(arguments) => codes::run(&app()?, arguments),
         Command::Remove(arguments) => remove::run(&app()?, arguments),
+        Command::Lock(arguments) => lock::run(&app()?, arguments),
         Command::Unlock(arguments) => unlock::run(&app()?, arguments),
+        Command::Invite(arguments) => invite::run(&app()?, arguments),
+        Command::Trust(arguments) => trust::run(&app()?, arguments),
         Command::Config(cli::Config::Explain(arguments)) => explain::run(&app()?, named, arguments),
         Command::Config(cli::Config::Show { json }) => config::show(named, *json),
         Command::Config(cli::Config::Check { json }) => config::check(named, *json),

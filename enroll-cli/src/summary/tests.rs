@@ -1,10 +1,15 @@
 //! What is told about records of every kind.
 
 use nightlatch_core::account::UserName;
-use nightlatch_core::backup_codes::{BackupCodes, Cost, Count};
+use nightlatch_core::backup_codes::{BackupCodes, Cost, Count, Digest, Salt};
 use nightlatch_core::config::Config;
-use nightlatch_core::state::{Bucket, KnownPlace, SpentCodes, TokenState};
-use nightlatch_core::token::{Period, Step};
+use nightlatch_core::id::Id;
+use nightlatch_core::state::{
+    Bucket, Closed, KnownPlace, SpentCodes, Standing, State, Ticket, TokenState, TrustedPlace,
+    Waiting,
+};
+use nightlatch_core::token::{Drift, Kind, Label, Period, Step, Token};
+use serde_json::{Value, json};
 
 use super::*;
 use crate::testing::token;
@@ -71,7 +76,7 @@ fn an_enrollment_in_order_is_told_without_its_secrets() {
     let json = serde_json::to_string(&summary).unwrap();
     assert_eq!(
         json,
-        r#"{"user":"alice","uid":1000,"enrolled":true,"created":"2026-11-24T02:30:00Z","tokens":[{"label":"phone","kind":"totp","algorithm":"SHA1","digits":6,"period":30,"last_used":"2026-11-24T02:29:00Z"}],"backup_codes":{"left":8,"of":10,"waiting":false},"wrong_codes":0,"failures":[],"disabled":false,"problems":[]}"#
+        r#"{"user":"alice","uid":1000,"enrolled":true,"created":"2026-11-24T02:30:00Z","tokens":[{"label":"phone","kind":"totp","algorithm":"SHA1","digits":6,"period":30,"last_used":"2026-11-24T02:29:00Z","counter":null,"drift":0,"waiting":false}],"backup_codes":{"left":8,"of":10,"waiting":false},"wrong_codes":0,"failures":[],"disabled":false,"locked":false,"invitation":null,"trusted":[],"problems":[]}"#
     );
 }
 
@@ -80,6 +85,130 @@ fn somebody_who_is_not_enrolled_is_told_as_such() {
     let summary = summary(&alice(), &Record::default());
     assert!(!summary.enrolled);
     assert_eq!(summary.page(), "alice (uid 1000)\n  Enrolled:     no\n");
+}
+
+#[test]
+fn a_token_that_counts_and_a_clock_that_is_off_are_told() {
+    let mut record = record();
+    let fob = Token {
+        id: Id::from_bytes([2; 16]),
+        label: Label::parse("key").unwrap(),
+        kind: Kind::Hotp {
+            counter: 5.try_into().unwrap(),
+        },
+        ..token()
+    };
+    record.enrollment.as_mut().unwrap().tokens.push(fob.clone());
+    record.state.tokens[0].drift = Drift::new(-5).unwrap();
+    record.state.tokens.push(TokenState::new(fob.id));
+    let told = summary(&alice(), &record);
+    assert_eq!(told.problems, [""; 0]);
+    let page = told.page();
+    assert!(
+        page.contains("last used 2026-11-24T02:29:00Z, clock 3 minutes behind\n"),
+        "{page}"
+    );
+    assert!(
+        page.contains("  Token:        key (hotp, SHA1, 6 digits), next counter 5\n"),
+        "{page}"
+    );
+    let json = serde_json::to_value(&told).unwrap();
+    assert_eq!(json["tokens"][0]["drift"], -5);
+    for (key, value) in [
+        ("period", json!(null)),
+        ("last_used", json!(null)),
+        ("drift", json!(null)),
+        ("counter", json!(5)),
+    ] {
+        assert_eq!(json["tokens"][1][key], value, "{key}");
+    }
+    record.state.tokens[1].last_step = Some(Step(8));
+    assert_eq!(summary(&alice(), &record).tokens[1].counter, Some(9));
+}
+
+#[test]
+fn whoever_is_not_enrolled_but_invited_or_locked_is_told_of() {
+    let mut record = Record {
+        state: State {
+            standing: Standing::Alone,
+            ticket: Some(ticket(NOW.plus(3600))),
+            ..State::default()
+        },
+        ..Record::default()
+    };
+    let told = summary(&alice(), &record);
+    assert_eq!(
+        told.page(),
+        "alice (uid 1000)\n  Enrolled:     no\n  Invitation:   until 2026-11-24T03:30:00Z\n"
+    );
+    assert_eq!(told.row()[4], "invited until 2026-11-24T03:30:00Z");
+    assert!(told.is_worth_a_line());
+    record.state.ticket = Some(ticket(NOW));
+    let told = summary(&alice(), &record);
+    assert_eq!(told.row()[4], "invitation expired");
+    record.state.ticket = None;
+    assert!(!summary(&alice(), &record).is_worth_a_line());
+    record.state.closed = Closed::Yes;
+    let told = summary(&alice(), &record);
+    assert_eq!(told.row()[4], "locked");
+    assert!(told.problems[0].ends_with("nightlatch unlock alice"));
+}
+
+#[test]
+fn trusted_places_are_told() {
+    let mut record = record();
+    let sshd = "sshd".to_owned().try_into().unwrap();
+    record.state.trusted = vec![TrustedPlace {
+        service: sshd,
+        place: Place::of_address("192.0.2.7"),
+        since: NOW,
+    }];
+    let told = summary(&alice(), &record);
+    assert!(
+        told.page()
+            .contains("  Trusted:      sshd from 192.0.2.7, since 2026-11-24T02:30:00Z\n")
+    );
+    assert_eq!(
+        serde_json::to_value(&told.trusted).unwrap(),
+        json!([{"service": "sshd", "place": "address:192.0.2.7", "since": "2026-11-24T02:30:00Z"}])
+    );
+}
+
+/// Every field that a program may read is on the page about the command.
+#[test]
+fn the_page_about_the_command_has_every_field() {
+    let mut record = record();
+    record.state.elsewhere.failures = 1;
+    record.state.ticket = Some(ticket(NOW));
+    record
+        .state
+        .note_trust(&"sshd".to_owned().try_into().unwrap(), Place::Local(1), NOW);
+    let json = serde_json::to_value(summary(&alice(), &record)).unwrap();
+    let page = include_str!("../../../docs/command.md");
+    let mut fields = 0;
+    let mut values = vec![&json];
+    while let Some(value) = values.pop() {
+        if let Value::Object(object) = value {
+            for (field, value) in object {
+                fields += 1;
+                assert!(page.contains(&format!("`{field}`")), "{field}");
+                values.push(value);
+            }
+        } else if let Value::Array(array) = value {
+            assert!(!array.is_empty() || value == &json["problems"], "{value}");
+            values.extend(array);
+        }
+    }
+    assert!(fields > 30, "{fields}");
+}
+
+fn ticket(expires: Time) -> Ticket {
+    Ticket {
+        id: Id::from_bytes([3; 16]),
+        salt: Salt::from_bytes([3; 16]),
+        digest: Digest::parse(&"0".repeat(64)).unwrap(),
+        expires,
+    }
 }
 
 #[test]
@@ -166,6 +295,33 @@ fn every_problem_names_its_mend() {
                     .map(|set| set.id);
             }),
             "nightlatch unlock alice",
+        ),
+        (
+            alice(),
+            with(&|record| record.state.closed = Closed::Yes),
+            "nightlatch unlock alice",
+        ),
+        (
+            alice(),
+            with(&|record| {
+                let token = &mut record.enrollment.as_mut().unwrap().tokens[0];
+                token.kind = Kind::Hotp {
+                    counter: 0.try_into().unwrap(),
+                };
+                record.state.tokens[0].waiting = Waiting::Yes;
+            }),
+            "nightlatch unlock alice",
+        ),
+        (
+            alice(),
+            with(&|record| {
+                let token = &mut record.enrollment.as_mut().unwrap().tokens[0];
+                token.kind = Kind::Hotp {
+                    counter: 0.try_into().unwrap(),
+                };
+                record.state.tokens[0].last_step = Some(Step(u64::MAX));
+            }),
+            "nightlatch enroll alice --replace",
         ),
         (
             alice(),

@@ -5,7 +5,7 @@ use nightlatch_core::account::Account;
 use nightlatch_core::backup_codes::{BackupCode, BackupCodes, Cost};
 use nightlatch_core::config::Issuer;
 use nightlatch_core::id::Id;
-use nightlatch_core::token::{Kind, Secret, Token, otpauth_uri};
+use nightlatch_core::token::{Counter, Kind, Secret, Token, otpauth_uri};
 use zeroize::Zeroizing;
 
 use crate::app::App;
@@ -53,6 +53,9 @@ impl New {
             kind: match arguments.token {
                 TokenKind::Totp => Kind::Totp {
                     period: arguments.period.unwrap_or(defaults.period),
+                },
+                TokenKind::Hotp => Kind::Hotp {
+                    counter: arguments.counter.unwrap_or(Counter::ZERO),
                 },
             },
             secret,

@@ -14,7 +14,7 @@ use nightlatch_core::backup_codes::BackupCode;
 use nightlatch_core::login::Echo;
 use nightlatch_core::qr::{Charset, Qr};
 use nightlatch_core::state::TokenState;
-use nightlatch_core::token::Token;
+use nightlatch_core::token::{Kind, Token};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -22,7 +22,7 @@ use self::keeping::{Keeping, Kept, Plan};
 use self::making::{New, Origin};
 use crate::app::App;
 use crate::ask::Asker;
-use crate::cli::{self, QrForm};
+use crate::cli::{self, QrForm, TokenKind};
 use crate::failure::{Failure, in_words};
 use crate::given_secret;
 use crate::offer;
@@ -115,7 +115,16 @@ fn check_usage(arguments: &cli::Enroll) -> anyhow::Result<()> {
         let text = "--qr svg needs a file to write to: add --output FILE";
         return Err(Failure::Usage(text.to_owned()).into());
     }
-    Ok(())
+    let text = match arguments.token {
+        TokenKind::Hotp if arguments.period.is_some() => {
+            "--period is for tokens that go by a clock: leave it out with --token hotp"
+        }
+        TokenKind::Totp if arguments.counter.is_some() => {
+            "--counter is for tokens that count: add --token hotp, or leave it out"
+        }
+        TokenKind::Hotp | TokenKind::Totp => return Ok(()),
+    };
+    Err(Failure::Usage(text.to_owned()).into())
 }
 
 fn write_file(new: &New, output: Option<&Path>) -> anyhow::Result<Option<OutputFile>> {
@@ -222,6 +231,7 @@ impl Enrolled<'_> {
                 secret: &secret,
                 uri: &self.new.uri,
                 backup_codes: grouped.iter().map(|code| code.as_str()).collect(),
+                counter: self.next_counter(),
                 added: self.kept == Kept::Added,
             });
         }
@@ -234,14 +244,30 @@ impl Enrolled<'_> {
             ),
         })?;
         if self.proved.is_some() {
-            screen.say(
-                "The code that was just typed is used up: for the first login wait for the next one.",
-            )?;
+            screen.say(match token.kind {
+                Kind::Totp { .. } => {
+                    "The code that was just typed is used up: for the first login wait for the next one."
+                }
+                Kind::Hotp { .. } => {
+                    "The code that was just typed is used up: for the first login take the next one."
+                }
+            })?;
         }
         match self.kept {
             Kept::New | Kept::Replaced => screen.write(&sheet::of(self.codes, self.user)),
             Kept::Added => Ok(()),
         }
+    }
+}
+
+impl Enrolled<'_> {
+    /// The counter of the next code, where codes count.
+    fn next_counter(&self) -> Option<u64> {
+        let Kind::Hotp { counter } = self.new.token.kind else {
+            return None;
+        };
+        let proved = self.proved.and_then(|proved| proved.last_step);
+        Some(proved.map_or(counter.step(), |proved| proved.plus(1)).0)
     }
 }
 
@@ -254,6 +280,7 @@ struct Object<'a> {
     secret: &'a str,
     uri: &'a str,
     backup_codes: Vec<&'a str>,
+    counter: Option<u64>,
     added: bool,
 }
 
