@@ -259,7 +259,7 @@ fn oathtool_window(secret: &str, shape: Shape, time: u64, count: usize) -> Vec<S
 }
 
 /// The lines that a program gives for `input`.
-fn answer(command: &mut Command, input: &str, mend: &str) -> Vec<String> {
+pub(crate) fn answer(command: &mut Command, input: &str, mend: &str) -> Vec<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let mut child = command
         .stdin(Stdio::piped())
