@@ -20,6 +20,8 @@ use crate::shield::CallerShield;
 
 /// Asks for a second factor. Whatever is not a success denies; only an explicit exemption is `PAM_IGNORE`.
 pub fn authenticate(host: &dyn PamHost, words: &[String]) -> PamError {
+    // What an earlier login of this host prepared is not this one's.
+    drop(host.handed_over());
     let service = host.service();
     let misconfigured = |problem: &str| {
         HostLog(host).note(&Event::Misconfigured {

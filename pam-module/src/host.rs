@@ -7,6 +7,8 @@ use nightlatch_core::audit::{Audit, Event, Severity};
 use nightlatch_core::login::Prompt;
 use zeroize::Zeroizing;
 
+use crate::handover::Handover;
+
 /// The application that called libpam that called us.
 pub trait PamHost {
     /// `PAM_SERVICE`, with whatever is not UTF-8 replaced.
@@ -23,6 +25,12 @@ pub trait PamHost {
 
     /// Tells the person something, unless the application wants silence.
     fn tell(&self, text: &str);
+
+    /// Keeps something for the account phase, in the place of what was kept before.
+    fn hand_over(&self, handover: Handover) -> Result<(), NotHandedOver>;
+
+    /// Takes what was kept, whoever it is for. It is gone then.
+    fn handed_over(&self) -> Option<Handover>;
 
     /// How long the application is asked to wait after a failure.
     fn fail_delay(&self, delay: Duration);
@@ -43,6 +51,10 @@ pub type Reply = Result<Zeroizing<Vec<u8>>, BadAnswer>;
 /// The application has no conversation, or it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConversationFailed;
+
+/// libpam keeps nothing for us: it has no memory left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotHandedOver;
 
 /// Events go to the host's log.
 pub struct HostLog<'h>(pub &'h dyn PamHost);
@@ -70,6 +82,10 @@ pub mod tests {
         pub asked: RefCell<Vec<Prompt>>,
         /// The lines that were logged.
         pub log: RefCell<Vec<String>>,
+        /// What was told.
+        pub told: RefCell<Vec<String>>,
+        /// What is kept for the account phase.
+        pub kept: RefCell<Option<Handover>>,
         /// The delays that were asked for.
         pub delays: RefCell<Vec<Duration>>,
         /// The effective uid.
@@ -111,7 +127,18 @@ pub mod tests {
             Ok(Ok(Zeroizing::new(answer.into_bytes())))
         }
 
-        fn tell(&self, _: &str) {}
+        fn tell(&self, text: &str) {
+            self.told.borrow_mut().push(text.to_owned());
+        }
+
+        fn hand_over(&self, handover: Handover) -> Result<(), NotHandedOver> {
+            self.kept.replace(Some(handover));
+            Ok(())
+        }
+
+        fn handed_over(&self) -> Option<Handover> {
+            self.kept.take()
+        }
 
         fn fail_delay(&self, delay: Duration) {
             self.delays.borrow_mut().push(delay);

@@ -4,9 +4,11 @@
 //! the conversation, and [`libpam`] and [`shield`] hold all the unsafe code there is in Nightlatch (but for the faults that
 //! tests plant).
 
+mod account;
 mod arguments;
 mod auth;
 mod guard;
+mod handover;
 mod host;
 mod libpam;
 mod memory;
@@ -24,7 +26,10 @@ struct Nightlatch;
 impl PamServiceModule for Nightlatch {
     fn authenticate(pam: Pam, flags: PamFlags, arguments: Vec<String>) -> PamError {
         let host = LibPam::new(pam, flags);
-        guarded(&host, || auth::authenticate(&host, &arguments))
+        let code = guarded(&host, || auth::authenticate(&host, &arguments));
+        #[cfg(feature = "planted-faults")]
+        planted::hand_over(&host, &arguments, code);
+        code
     }
 
     /// Success always, and nothing is read: sudo has made root the user by now, and IGNORE here breaks `su` in a stack
@@ -33,9 +38,9 @@ impl PamServiceModule for Nightlatch {
         PamError::SUCCESS
     }
 
-    /// Nothing is kept back until the account phase yet.
-    fn acct_mgmt(_: Pam, _: PamFlags, _: Vec<String>) -> PamError {
-        PamError::SUCCESS
+    fn acct_mgmt(pam: Pam, flags: PamFlags, _: Vec<String>) -> PamError {
+        let host = LibPam::new(pam, flags);
+        guarded(&host, || account::account(&host))
     }
 
     fn open_session(_: Pam, _: PamFlags, _: Vec<String>) -> PamError {

@@ -3,7 +3,9 @@
 //! Items are copied to owned values at once, since what libpam returns lives only until the item is set again. The
 //! conversation is our own: it copes with a missing array or answer, and it wipes and frees what it was given.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::panic::catch_unwind;
 use std::ptr;
 use std::time::Duration;
 
@@ -15,7 +17,8 @@ use pamsm::{Pam, PamError, PamFlags, PamLibExt};
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::host::{ConversationFailed, PamHost, Reply};
+use crate::handover::Handover;
+use crate::host::{ConversationFailed, NotHandedOver, PamHost, Reply};
 
 /// libpam, for the length of one hook.
 pub struct LibPam {
@@ -133,6 +136,37 @@ impl PamHost for LibPam {
         }
     }
 
+    fn hand_over(&self, handover: Handover) -> Result<(), NotHandedOver> {
+        let kept: *mut Kept = Box::into_raw(Box::new(Cell::new(Some(handover))));
+        // SAFETY: the handle is libpam's, which copies the name; `kept` is a box of the type that `let_go` frees.
+        let code = unsafe {
+            pam_set_data(
+                self.handle(),
+                kept_under().as_ptr(),
+                kept.cast(),
+                Some(let_go),
+            )
+        };
+        if code == PamError::SUCCESS as c_int {
+            return Ok(());
+        }
+        // SAFETY: libpam did not take it, so that it is still ours and freed here alone.
+        drop(unsafe { Box::from_raw(kept) });
+        Err(NotHandedOver)
+    }
+
+    fn handed_over(&self) -> Option<Handover> {
+        let mut data: *const c_void = ptr::null();
+        // SAFETY: the handle is libpam's, and `data` is a place for a pointer.
+        let code = unsafe { pam_get_data(self.handle(), kept_under().as_ptr(), &raw mut data) };
+        if code != PamError::SUCCESS as c_int {
+            return None;
+        }
+        // SAFETY: what is kept under this name is null or the box of `hand_over`, which only `let_go` frees: not while a
+        // hook runs, which libpam calls in one thread.
+        unsafe { data.cast::<Kept>().as_ref() }?.take()
+    }
+
     fn fail_delay(&self, delay: Duration) {
         let microseconds = c_uint::try_from(delay.as_micros()).unwrap_or(c_uint::MAX);
         // SAFETY: the handle is libpam's; the call takes a number.
@@ -165,6 +199,25 @@ impl PamHost for LibPam {
 
 fn lossy(item: &CStr) -> String {
     item.to_string_lossy().into_owned()
+}
+
+/// What libpam keeps for us.
+type Kept = Cell<Option<Handover>>;
+
+/// The name that it is kept under. Another build of the module in the same stack must not take its own for ours, so the
+/// place where this one was loaded is part of it.
+fn kept_under() -> CString {
+    let name = format!("pam_nightlatch {:p}", let_go as *const ());
+    CString::new(name).unwrap_or_default()
+}
+
+/// Called by libpam when something else is kept in its place, and at the end of the transaction.
+unsafe extern "C" fn let_go(_handle: *mut c_void, data: *mut c_void, _status: c_int) {
+    // Nothing unwinds into libpam. Whatever is secret in it wipes itself on drop.
+    let _ = catch_unwind(|| {
+        // SAFETY: libpam gives back, once, the box that `hand_over` made.
+        drop(unsafe { Box::from_raw(data.cast::<Kept>()) });
+    });
 }
 
 /// Copies the answer out of an array of one response, then wipes and frees both.
@@ -220,6 +273,8 @@ struct Conv {
 type ConvFunction =
     unsafe extern "C" fn(c_int, *mut *const Message, *mut *mut Response, *mut c_void) -> c_int;
 
+type Cleanup = unsafe extern "C" fn(*mut c_void, *mut c_void, c_int);
+
 const PAM_PROMPT_ECHO_OFF: c_int = 1;
 const PAM_PROMPT_ECHO_ON: c_int = 2;
 const PAM_TEXT_INFO: c_int = 4;
@@ -228,5 +283,12 @@ const PAM_TEXT_INFO: c_int = 4;
 unsafe extern "C" {
     fn pam_get_item(handle: *const c_void, item_type: c_int, item: *mut *const c_void) -> c_int;
     fn pam_fail_delay(handle: *mut c_void, microseconds: c_uint) -> c_int;
+    fn pam_set_data(
+        handle: *mut c_void,
+        name: *const c_char,
+        data: *mut c_void,
+        cleanup: Option<Cleanup>,
+    ) -> c_int;
+    fn pam_get_data(handle: *const c_void, name: *const c_char, data: *mut *const c_void) -> c_int;
     fn pam_syslog(handle: *const c_void, priority: c_int, format: *const c_char, ...);
 }

@@ -2,7 +2,7 @@
  * A small application of libpam that does what it is told and writes down what it sees.
  *
  *   pam-driver confdir=DIR service=NAME user=NAME… [rhost=HOST] [tty=NAME] [silent=1]
- *              [calls=auth,setcred,acct] [conversation=KIND] [logins=N] [processes=N]
+ *              [calls=auth,setcred,acct] [then-user=NAME] [conversation=KIND] [logins=N] [processes=N]
  *              [clock=FILE clock-step=SECONDS] [closed=DIGITS] [room=BYTES] [caller=UID] [unwatched=1] < answers
  *
  * Answers are lines; `\xHH` and `\\` are escapes, so an answer may hold any byte. A line `%` ends the answers of one login
@@ -12,6 +12,7 @@
  * conversation= normal | fail (returns PAM_CONV_ERR) | null-array (success without an array) | null-answer (an array
  * whose answer is NULL) | none (the application has no conversation function).
  *
+ * With then-user=NAME, PAM_USER is NAME from the second call on.
  * With user= several times, the logins or processes are theirs in turn.
  * With logins=N, N logins are made one after the other in this process. With processes=N, N processes make one login each,
  * and every one of them waits at its first question until all of them are there.
@@ -65,7 +66,7 @@ struct login {
     int go;     /* and end-of-file here releases everybody */
 };
 
-static const char *confdir, *service, *rhost, *tty, *clock_file;
+static const char *confdir, *service, *rhost, *tty, *clock_file, *then_user;
 static const char **users;
 static size_t user_count;
 static const char *calls = "auth", *conversation = "normal";
@@ -331,8 +332,11 @@ static void log_in(long index, int ready, int go)
     pam_set_item(pam, PAM_FAIL_DELAY, (const void *)note_delay);
 
     snprintf(names, sizeof names, "%s", calls);
-    for (name = strtok_r(names, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
+    for (name = strtok_r(names, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
         call(pam, &l, name);
+        if (then_user)
+            pam_set_item(pam, PAM_USER, then_user);
+    }
     pam_end(pam, PAM_SUCCESS);
     if (l.ready >= 0) {
         char byte = 0;
@@ -491,7 +495,7 @@ int main(int argc, char **argv)
         if (option(argv[i], "confdir", &confdir) || option(argv[i], "service", &service) ||
             option(argv[i], "rhost", &rhost) || option(argv[i], "tty", &tty) ||
             option(argv[i], "calls", &calls) || option(argv[i], "conversation", &conversation) ||
-            option(argv[i], "clock", &clock_file) || option(argv[i], "closed", &closed))
+            option(argv[i], "then-user", &then_user) || option(argv[i], "clock", &clock_file) || option(argv[i], "closed", &closed))
             continue;
         if (option(argv[i], "user", &number)) {
             users = or_die(reallocarray(users, user_count + 1, sizeof *users));

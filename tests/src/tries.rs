@@ -104,6 +104,11 @@ impl Tries {
         self.with(format!("calls={}", functions.join(",")))
     }
 
+    /// With an application, or a module, that changes `PAM_USER` to this name after the first of these calls.
+    pub fn then_as(self, name: &str) -> Self {
+        self.with(format!("then-user={name}"))
+    }
+
     /// With an application whose conversation misbehaves: `fail`, `null-array`, `null-answer`, `none`.
     pub fn conversation(self, kind: &str) -> Self {
         self.with(format!("conversation={kind}"))

@@ -89,6 +89,17 @@ fn answers(world: &World, run: &dyn Fn(Tries) -> Outcome) {
     let everything = ["auth", "acct", "setcred", "open", "close", "chauthtok"];
     run(alice.tries().answers([&code]).calling(&everything)).gives(Code::Success);
     run(alice.tries().always_answers(&code)).gives(Code::AuthErr);
+    world.stack("handing", Stack::Lines(HANDING_OVER));
+    for (user, code) in [
+        ("alice", &alice.backup_codes()[2]),
+        ("bob", &alice.backup_codes()[3]),
+    ] {
+        let handing = alice.tries().service("handing").then_as(user);
+        run(handing
+            .answers([code])
+            .calling(&["auth", "acct", "acct", "auth"]))
+        .gives(Code::Success);
+    }
     run(alice.tries().answers([backup])).gives(Code::Success);
     run(alice.tries().always_answers(backup)).gives(Code::AuthErr);
     run(alice.tries().answers(alice.phone().wrong_codes(3))).gives(Code::AuthErr);
@@ -257,6 +268,10 @@ fn damaged_records(world: &World, run: &dyn Fn(Tries) -> Outcome) {
     fs::remove_file("/var/lib/nightlatch/store.toml").unwrap();
     run(always()).gives(Code::AuthinfoUnavail);
 }
+
+/// A module that hands something over from `auth` to `account`.
+const HANDING_OVER: &str = "auth required pam_nightlatch_faulty.so hand-over\n\
+    account required pam_nightlatch_faulty.so\n";
 
 /// Asserts that a fault which the module is told to commit is seen, and what the tool calls it.
 fn sees(world: &World, watcher: Watcher, fault: &str, called: &str) {
