@@ -14,8 +14,8 @@ pub const PROMPT: &str = "Verification code: ";
 /// What stands over the picture when somebody enrolls. The client may put the person's name and the host's in front of it.
 pub const SCAN: &str = "Scan this with your authenticator app:";
 
-/// What stands before the key under the picture …
-pub const OR_THE_KEY: &str = "Or type this key there: ";
+/// What stands before the key under the picture, so short that one for SHA256 has room beside it …
+pub const OR_THE_KEY: &str = "Or the key: ";
 
 /// … and over it, where there is no picture.
 pub const THE_KEY: &str = "Add this key to your authenticator app:";
