@@ -159,7 +159,7 @@ class Token:
     secret: bytes
     algorithm: str
     digits: int
-    period: int
+    period: int | None
 
 
 @dataclass
@@ -228,7 +228,7 @@ def check_store(within: int) -> None:
 
 def enrollment_of(user: str, content: bytes) -> Enrollment:
     with Table(toml(content), "enrollment.toml") as table:
-        table.number("version", 1, 1)
+        version = table.number("version", 1, 2)
         demand(table.text("user") == user, "another person's enrollment")
         table.number("uid", 0, 2**32 - 1)
         created = table.take("created")
@@ -237,7 +237,7 @@ def enrollment_of(user: str, content: bytes) -> Enrollment:
             "created is not a date and time in UTC in whole seconds",
         )
         demand(created.year >= 1970, "created is before 1970")
-        tokens = [token_of(token) for token in table.list("token", 1, 8)]
+        tokens = [token_of(token, version) for token in table.list("token", 1, 8)]
         for parts in zip(*((token.id, token.label, token.secret) for token in tokens)):
             demand(len(set(parts)) == len(parts), "two tokens have the same id, label or secret")
         codes = backup_codes_of(table.take("backup_codes")) if "backup_codes" in table.rest else None
@@ -246,15 +246,20 @@ def enrollment_of(user: str, content: bytes) -> Enrollment:
     return Enrollment(created, tokens, codes)
 
 
-def token_of(value: Any) -> Token:
+def token_of(value: Any, version: int) -> Token:
     with Table(value, "[[token]]") as table:
         id = table.text_like("id", ID)
         label = table.text("label")
         demand(1 <= len(label.encode()) <= 32 and not has_control_characters(label), "label is not 1 to 32 bytes")
-        kind = table.text_like("kind", re.compile("totp"))
+        kind = table.text_like("kind", re.compile("totp|hotp" if version == 2 else "totp"))
         secret = secret_of(table.text("secret"))
         algorithm = table.text_like("algorithm", re.compile("SHA1|SHA256|SHA512"))
-        return Token(id, label, kind, secret, algorithm, table.number("digits", 6, 8), table.number("period", 15, 120))
+        digits = table.number("digits", 6, 8)
+        # "of a counter-based token, and only of one", "of a time-based token, and only of one".
+        if kind == "hotp":
+            table.number("counter", 0, 2**63 - 1)
+            return Token(id, label, kind, secret, algorithm, digits, None)
+        return Token(id, label, kind, secret, algorithm, digits, table.number("period", 15, 120))
 
 
 def secret_of(text: str) -> bytes:
@@ -288,6 +293,7 @@ def backup_codes_of(value: Any) -> BackupCodes:
 
 SLOT = 4096
 HEADER = struct.Struct("<8sIIQQQI")
+SERVICE = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 STATE_NAME = re.compile(r"state\.([1-9][0-9]{0,17})")
 
 
@@ -321,6 +327,8 @@ class Body:
     elsewhere: Tries
     wrong: int
     waiting: str | None
+    vacant: bool = False
+    closed: bool = False
 
 
 @dataclass
@@ -369,8 +377,8 @@ def slot_of(slot: bytes) -> Slot | None:
     text = slot[HEADER.size : HEADER.size + length]
     if zlib.crc32(slot[: HEADER.size - 4] + text) != checksum:
         return None
-    demand(version == 1, f"a slot is of version {version}")
-    return Slot(sequence, inode, birth, body_of(text))
+    demand(version in (1, 2), f"a slot is of version {version}")
+    return Slot(sequence, inode, birth, body_of(text, version))
 
 
 # The body: "a fact a line, each line ended by LF, words separated by one space, in this order and no other spelling".
@@ -401,13 +409,31 @@ def understood(condition: bool) -> None:
         raise NotUnderstood
 
 
-def body_of(content: bytes) -> Body:
+def body_of(content: bytes, version: int) -> Body:
     lines = Lines(content)
+    # "in a slot of version 1 what is marked (2) is not" understood.
+    once = 1 if version == 2 else 0
     body = Body({}, {}, {}, Tries(None, 0, 0), 0, None)
+    for words in lines.take("vacant", 0, once):
+        exactly(0, words)
+        body.vacant = True
+    for words in lines.take("closed", 0, once):
+        exactly(0, words)
+        body.closed = True
     for words in lines.take("token", 0, 16):
-        understood(len(words) == 2 or words[2:] == ["disabled"])
-        step = None if words[1] == "never" else number(words[1], 64)
-        new_key(body.steps, identifier(words[0]), (step, len(words) == 3))
+        understood(len(words) >= 2)
+        id, last, *rest = words
+        if version == 2 and rest[:1] == ["drift"]:
+            understood(len(rest) >= 2 and re.fullmatch(r"-?[1-9][0-9]{0,2}", rest[1]) is not None)
+            understood(abs(int(rest[1])) <= 100)
+            rest = rest[2:]
+        disabled = rest[:1] == ["disabled"]
+        rest = rest[1:] if disabled else rest
+        understood(rest == [] or (version == 2 and rest == ["waiting"]))
+        new_key(body.steps, identifier(id), (None if last == "never" else number(last, 64), disabled))
+    for words in lines.take("resync", 0, once):
+        id, step, where = exactly(3, words)
+        identifier(id), number(step, 64), place(where)
     for words in lines.take("spent", 0, 2):
         id, bits = exactly(2, words)
         new_key(body.spent, identifier(id), number(bits, 32))
@@ -424,6 +450,15 @@ def body_of(content: bytes) -> Body:
             place(where)
     for words in lines.take("waiting", 0, 1):
         body.waiting = identifier(*exactly(1, words))
+    for words in lines.take("ticket", 0, once):
+        id, salt, hash, expires = exactly(4, words)
+        identifier(id), identifier(salt), number(expires, 64)
+        understood(HASH.fullmatch(hash) is not None)
+    trusted: dict[str, int] = {}
+    for words in lines.take("trusted", 0, 16 * once):
+        service, where, since = exactly(3, words)
+        understood(SERVICE.fullmatch(service) is not None)
+        new_key(trusted, f"{service} {place(where)}", number(since, 64))
     understood(not lines.rest)
     return body
 
@@ -503,7 +538,7 @@ def report(user: str, within: int, now: int) -> dict[str, Any]:
                 "kind": token.kind,
                 "algorithm": token.algorithm,
                 "digits": token.digits,
-                "period": token.period,
+                **({} if token.period is None else {"period": token.period}),
                 "last_used": last_used(token, body, now),
             }
             for token in enrollment.tokens
@@ -522,7 +557,8 @@ def report(user: str, within: int, now: int) -> dict[str, Any]:
 def last_used(token: Token, body: Body, now: int) -> str | None:
     """What is written, and not what it counts as where the state is copied or half bad. A step to come reads as now."""
     step = body.steps.get(token.id, (None, False))[0]
-    return None if step is None else moment(min(step * token.period, now))
+    # A counter does not say when.
+    return None if step is None or token.period is None else moment(min(step * token.period, now))
 
 
 def backup_codes(codes: BackupCodes | None, body: Body, integrity: Integrity) -> dict[str, Any] | None:

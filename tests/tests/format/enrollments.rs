@@ -83,12 +83,46 @@ fn the_reader_agrees_on_which_tokens_go_together() {
     });
 }
 
+#[test]
+fn the_reader_agrees_on_what_a_counter_based_token_may_say() {
+    sandboxed(|world| {
+        world.configure("[backup_codes]\ncount = 1\n");
+        let alice = world.passing_user("alice").enrolled();
+        let text = Text(alice.enrollment().unwrap());
+        let body = Slot::body_in(&alice.state_files()[0]);
+        let good = text
+            .0
+            .replace("version = 1", "version = 2")
+            .replace("\"totp\"", "\"hotp\"")
+            .replace("period = 30", "counter = 0");
+        let mut records = Records::new(world);
+        for (expected, old, new) in [
+            ("whole", "", ""),
+            ("whole", "counter = 0", "counter = 9223372036854775807"),
+            ("refused", "counter = 0", "counter = 9223372036854775808"),
+            ("refused", "counter = 0", "counter = -1"),
+            ("refused", "counter = 0", "period = 30"),
+            ("refused", "counter = 0", "counter = 0\nperiod = 30"),
+            ("refused", "counter = 0\n", ""),
+            ("refused", "version = 2", "version = 1"),
+            ("refused", "\"hotp\"", "\"HOTP\""),
+        ] {
+            let changed = good.replacen(old, new, 1);
+            assert!(changed != good || old.is_empty(), "{old:?} is not there");
+            let what = format!("{old:?} became {new:?}");
+            let _ = records.is(expected, &changed, Slot::both(&body), &what);
+        }
+        records.are_read_so();
+    });
+}
+
 fn understood(text: &Text) -> Vec<(String, String)> {
     let symbols = text.symbols();
     [
         ("[end]\n", "[end]"),
         ("\n", "\r\n"),
         ("# Written", "# version = 2 is not"),
+        ("version = 1", "version = 2"),
         (text.line("uid"), "uid = 4294967295"),
         (text.line("created"), "created = 1970-01-01T00:00:00+00:00"),
         (text.line("created"), "created = 2026-02-03 04:05:06.000z"),
@@ -125,7 +159,8 @@ fn refused(text: &Text) -> Vec<(String, String)> {
         ("[end]\n", ""),
         ("[end]\n", "[end"),
         ("[end]\n", "[end]\nx = 1\n"),
-        ("version = 1", "version = 2"),
+        ("version = 1", "version = 3"),
+        ("version = 1", "version = 0"),
         ("version = 1", "version = true"),
         ("version = 1", "version = 1.0"),
         ("version = 1", "version = 1\nversion = 1"),
@@ -160,6 +195,9 @@ fn refused(text: &Text) -> Vec<(String, String)> {
         ("\"SHA1\"", "\"SHA224\""),
         ("digits = 6", "digits = 5"),
         ("digits = 6", "digits = 9"),
+        ("period = 30", "counter = 0"),
+        ("period = 30", "period = 30\ncounter = 0"),
+        ("period = 30\n", ""),
         ("period = 30", "period = 14"),
         ("period = 30", "period = 121"),
         (text.id(), &text.id().to_uppercase()),

@@ -135,9 +135,15 @@ fn the_reader_agrees_on_what_two_slots_say_together() {
         );
         changed(
             "a version to come",
+            |slot| slot.version = 3,
+            "refused",
+            "refused",
+        );
+        changed(
+            "version 2 that says what version 1 can",
             |slot| slot.version = 2,
-            "refused",
-            "refused",
+            "whole",
+            "whole",
         );
         changed(
             "a body to come",
@@ -160,6 +166,85 @@ fn the_reader_agrees_on_what_two_slots_say_together() {
             "whole",
         );
         changed("no number", |slot| slot.sequence = 0, "whole", "whole");
+        records.are_read_so();
+    });
+}
+
+#[test]
+fn the_reader_agrees_on_what_version_2_of_a_body_may_say_and_that_version_1_may_not() {
+    sandboxed(|world| {
+        world.configure("[backup_codes]\ncount = 1\n");
+        let alice = world.passing_user("alice").enrolled();
+        let enrollment = alice.enrollment().unwrap();
+        let body = Slot::body_in(&alice.state_files()[0]);
+        let [token, ..] = body.lines().collect::<Vec<_>>()[..] else {
+            panic!("not what an enrollment leaves: {body}")
+        };
+        let after = |line: &str| body.replace(token, &format!("{token}\n{line}"));
+        let with = |words: &str| body.replace(token, &format!("{token} {words}"));
+        let [salt, hash] = [32, 64].map(|length| "a".repeat(length));
+        let ticket = format!("ticket {OTHER} {salt} {hash} 1795487400\n");
+        let trusted = |count: u32| -> String {
+            (0..count)
+                .map(|n| format!("trusted ssh+d.1@_-X local:{n} {n}\n"))
+                .collect()
+        };
+        let all = format!(
+            "vacant\nclosed\n{}{ticket}{}",
+            body.replace(
+                token,
+                &format!("{token} drift -100 disabled waiting\nresync {OTHER} 9 elsewhere")
+            ),
+            trusted(16)
+        );
+        let understood = [
+            format!("vacant\n{body}"),
+            format!("closed\n{body}"),
+            with("drift 1"),
+            with("drift -3 waiting"),
+            with("waiting"),
+            after(&format!("resync {OTHER} {} address:192.0.2.1", u64::MAX)),
+            format!("{body}{ticket}"),
+            format!("{body}trusted sshd address:192.0.2.1 1\ntrusted login address:192.0.2.1 1\n"),
+            format!("{body}{}", trusted(16)),
+            all.clone(),
+        ];
+        let lost = [
+            format!("vacant\nvacant\n{body}"),
+            format!("closed\nvacant\n{body}"),
+            format!("vacant 1\n{body}"),
+            with("drift 0"),
+            with("drift -0"),
+            with("drift +1"),
+            with("drift 101"),
+            with("drift"),
+            with("disabled drift 1"),
+            with("waiting disabled"),
+            with("waiting waiting"),
+            format!("resync {OTHER} 1 elsewhere\n{body}"),
+            after(&format!("resync {OTHER} never elsewhere")),
+            after(&format!("resync {OTHER} 1")),
+            format!("{ticket}{body}"),
+            format!("{body}{ticket}{ticket}"),
+            format!("{body}{}", ticket.replace(&hash, &hash[1..])),
+            format!("{body}{}", ticket.replace(&salt, &salt[1..])),
+            format!("{body}{}", trusted(17)),
+            format!("{body}trusted sshd local:1 1\ntrusted sshd local:1 2\n"),
+            format!("{body}trusted {} local:1 1\n", "s".repeat(65)),
+            format!("{body}trusted s/d local:1 1\n"),
+            format!("{body}trusted sshd local:1\n"),
+        ];
+        let mut records = Records::new(world);
+        for (version, expected, bodies) in [
+            (2, "whole", &understood[..]),
+            (1, "lost", &understood[..]),
+            (2, "lost", &lost[..]),
+        ] {
+            for body in bodies {
+                let slots = Slot::both(body).map(|slot| Slot { version, ..slot });
+                let _ = records.is(expected, &enrollment, slots, body);
+            }
+        }
         records.are_read_so();
     });
 }
