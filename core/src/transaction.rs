@@ -500,4 +500,6 @@ fn fresh_state(enrollment: &Enrollment, rules: &Rules, now: Time) -> State {
 }
 
 #[cfg(test)]
+mod sequences;
+#[cfg(test)]
 mod tests;

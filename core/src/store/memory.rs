@@ -27,6 +27,11 @@ impl MemoryStore {
         *self.writes_fail.borrow_mut() = true;
     }
 
+    /// From now on writes succeed again.
+    pub fn mend_writes(&self) {
+        *self.writes_fail.borrow_mut() = false;
+    }
+
     /// Runs every closure this often, as a store does that compares and swaps and loses races.
     pub fn lose_races(&self, runs: usize) {
         *self.runs.borrow_mut() = runs;
