@@ -1,3 +1,5 @@
+mod facts;
+
 use super::*;
 use crate::backup_codes::Count;
 use crate::check::Refusal;

@@ -17,6 +17,7 @@ use crate::testing::own_process::in_a_process_of_its_own;
 use crate::time::Time;
 use crate::token::{Algorithm, Digits, Kind, Label, Period, Secret, Token};
 
+mod alone;
 mod going_on;
 mod hostile;
 mod state_file;
