@@ -168,10 +168,10 @@ fn what_opens_only_once_and_no_clock_tells_stands_in_both_slots() {
         |state| state.ticket = None,
         |state| state.closed = Closed::Yes,
     ];
-    let mut changed = known;
+    let mut expected = known;
     for (number, change) in changes.into_iter().enumerate() {
-        change(&mut changed);
-        house.change(Change::State(changed.clone())).unwrap();
+        change(&mut expected);
+        house.change(Change::State(expected.clone())).unwrap();
         let whole = fs::read(house.state()).unwrap();
         for slot in [0, slots::SLOT] {
             let mut bytes = whole.clone();
@@ -181,7 +181,7 @@ fn what_opens_only_once_and_no_clock_tells_stands_in_both_slots() {
             let mut state = house.look().state;
             assert_eq!(state.integrity, Integrity::OneSlotBad);
             state.integrity = Integrity::Whole;
-            assert_eq!(state, changed, "{number}, slot at {slot}");
+            assert_eq!(state, expected, "{number}, slot at {slot}");
         }
         fs::write(house.state(), &whole).unwrap();
     }
