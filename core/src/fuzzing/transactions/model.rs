@@ -17,7 +17,7 @@ use crate::testing::token::token;
 use crate::testing::{CHEAP, NOW, RULES as DEFAULTS};
 use crate::throttle::Throttle;
 use crate::time::Time;
-use crate::token::{Digits, Period, Step, Token};
+use crate::token::{Counter, Digits, Kind, Period, Step, Token};
 use crate::transaction::Mend;
 
 /// What must be true.
@@ -35,6 +35,8 @@ pub(super) struct Model {
     spent: BTreeSet<(Id, u8)>,
     /// The set of which nobody knows what was spent, until an administrator says that it may be used.
     waiting: Option<Id>,
+    /// The counter-based tokens of which nobody knows it.
+    waiting_tokens: BTreeSet<Id>,
     /// What was used may be forgotten, but then all that could be used counts as used.
     burning: bool,
     disabled: bool,
@@ -61,6 +63,7 @@ impl Model {
             opened: BTreeMap::new(),
             spent: BTreeSet::new(),
             waiting: None,
+            waiting_tokens: BTreeSet::new(),
             burning: false,
             disabled: false,
             wrong: 0,
@@ -107,15 +110,22 @@ impl Model {
                 answer,
             };
         };
-        let current = Period::THIRTY.step_at(self.now);
+        let few = u64::from(with / 2 % 3);
+        let opened = self.opened.get(&token.id).copied();
+        // What may be right; what is around it; and where two codes in a row resynchronise.
+        let (current, around, beyond) = if token.period().is_some() {
+            let present = Period::THIRTY.step_at(self.now);
+            (present, present.plus(few).minus(1), present.plus(3 + few))
+        } else {
+            let next = opened.map_or(Step(0), |last| last.plus(1));
+            (next, next.plus(4 * few), next.plus(14 + few))
+        };
         let code = |step| answer(&token.code_at(step));
         let (uid, answer) = match kind {
             0 => (UID, code(current)),
-            1 => (UID, code(current.plus(u64::from(with / 2 % 3)).minus(1))),
-            2 => (
-                UID,
-                code(self.opened.get(&token.id).copied().unwrap_or(current)),
-            ),
+            1 => (UID, code(around)),
+            2 => (UID, code(opened.unwrap_or(current))),
+            3 if with & 0x10 != 0 => (UID, code(beyond)),
             3 => (UID, code(current.plus(1000))),
             4 if with == 0x3f => (UID + 1, code(current)),
             _ => match self.codes.len() {
@@ -127,6 +137,13 @@ impl Model {
             },
         };
         Login { uid, place, answer }
+    }
+
+    /// A right answer of a time-based token, if there is one.
+    pub(super) fn login_by_time(&self) -> Option<Login> {
+        let tokens = &self.enrollment.as_ref()?.tokens;
+        let index = tokens.iter().position(|token| token.period().is_some())?;
+        Some(self.login(0, u8::try_from(index).unwrap()))
     }
 
     /// Takes note of an answer's verdict, and whether it may be that.
@@ -146,8 +163,18 @@ impl Model {
             (Answer::Code(code), Factor::Token { label, .. }) => {
                 let token = &self.tokens[label.as_str()];
                 assert!(self.may_be_enrolled(|it| it.tokens.iter().any(|its| its.id == token.id)));
-                let current = Period::THIRTY.step_at(self.now);
-                let (first, last) = (current.minus(RULES.window), current.plus(RULES.window));
+                assert!(
+                    !self.waiting_tokens.contains(&token.id),
+                    "nobody knows what was used of {label}"
+                );
+                let (first, last) = if token.period().is_some() {
+                    let current = Period::THIRTY.step_at(self.now);
+                    let reach = RULES.resync_window;
+                    (current.minus(reach), current.plus(reach))
+                } else {
+                    let last = self.opened.get(&token.id).copied();
+                    (Step(0), last.unwrap_or(Step(0)).plus(1000))
+                };
                 let step = token.matching_steps(code, first, last).pop().unwrap();
                 let before = self.opened.insert(token.id, step);
                 assert!(
@@ -211,6 +238,9 @@ impl Model {
         let set = self.enrollment.as_ref().and_then(set_of);
         match mend {
             Mend::Locks => {
+                for id in std::mem::take(&mut self.waiting_tokens) {
+                    self.opened.remove(&id);
+                }
                 if set.is_some() && self.waiting == set {
                     self.waiting = None;
                     self.spent.retain(|(of, _)| Some(*of) != set);
@@ -236,6 +266,12 @@ impl Model {
     /// An older state, or the same, came back from a backup.
     pub(super) fn restored(&mut self) {
         self.rotted();
+        let tokens = self.enrollment.iter().flat_map(|it| &it.tokens);
+        self.waiting_tokens.extend(
+            tokens
+                .filter(|token| token.period().is_none())
+                .map(|token| token.id),
+        );
         self.waiting = self.enrollment.as_ref().and_then(set_of);
     }
 
@@ -270,7 +306,12 @@ impl Model {
 
     /// Later steps than could be used now are no longer known to be used.
     fn forget_the_future(&mut self) {
-        for token in self.tokens.values() {
+        // A counter does not pass by itself.
+        let by_time = self
+            .tokens
+            .values()
+            .filter(|token| token.period().is_some());
+        for token in by_time {
             let latest = Period::THIRTY.step_at(self.now).plus(RULES.window);
             self.opened
                 .entry(token.id)
@@ -279,7 +320,15 @@ impl Model {
     }
 
     pub(super) fn new_enrollment(&mut self, tokens: usize) -> Enrollment {
-        let tokens = (0..tokens).map(|_| self.new_token()).collect();
+        // The first one goes by time, the second one counts.
+        let totp = Kind::Totp {
+            period: Period::THIRTY,
+        };
+        let hotp = Kind::Hotp {
+            counter: Counter::ZERO,
+        };
+        let kinds = [totp, hotp].into_iter().take(tokens);
+        let tokens = kinds.map(|kind| self.new_token(kind)).collect();
         Enrollment {
             user: alice(),
             uid: UID,
@@ -289,9 +338,10 @@ impl Model {
         }
     }
 
-    fn new_token(&mut self) -> Token {
+    fn new_token(&mut self, kind: Kind) -> Token {
         self.made += 1;
         let token = Token {
+            kind,
             digits: Digits::try_from(8).unwrap(),
             ..token(self.made, &format!("token {}", self.made))
         };
