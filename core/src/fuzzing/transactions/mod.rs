@@ -19,8 +19,8 @@ use crate::state::{Integrity, TokenState};
 use crate::store::StoreError;
 use crate::token::Period;
 use crate::transaction::{
-    Enroll, Enrolled, Existing, Mend, NothingThere, Remove, RenewCodes, Transaction, Unlock,
-    Unlocked,
+    Close, Enroll, Enrolled, Existing, Invite, Mend, NotInvited, NothingThere, Remove, RenewCodes,
+    Transaction, Unlock, Unlocked,
 };
 
 /// Makes a store in `home`, an empty directory that nobody else may write in, and does there what the bytes say. Each step
@@ -80,6 +80,8 @@ struct Login {
 impl Course {
     fn step(&mut self, what: u8, with: u8, trouble: Trouble) {
         match what % 16 {
+            _ if what >= 248 => self.invite(trouble),
+            _ if what >= 240 => self.close(trouble),
             kind @ 0..=3 if with & 0x20 != 0 => {
                 let login = self.model.login(kind, with);
                 self.login_past_a_change(&login, with, trouble);
@@ -126,6 +128,8 @@ impl Course {
     /// A login, on the way of which an administrator renews the backup codes, takes everything away, or does that and enrolls
     /// the person anew. It may have been done with all but tidying up by then, so that what was enrolled before may open.
     fn login_past_a_change(&mut self, login: &Login, with: u8, trouble: Trouble) {
+        // Who is enrolled anew is not closed.
+        self.model.closed = false;
         let (now, rules) = (self.model.now, &RULES);
         let mut enroll = Enroll {
             enrollment: self.model.new_enrollment(1),
@@ -257,7 +261,11 @@ impl Course {
                     Becomes::Enrolled(enrollment)
                 }
             }
-            None => Becomes::Same,
+            None => {
+                // What is left is taken away, and that somebody is closed with it.
+                self.model.closed = false;
+                Becomes::Same
+            }
         };
         let rules = &RULES;
         self.change(becomes, trouble, Remove { label, rules });
@@ -300,6 +308,35 @@ impl Course {
             assert!(self.model.enrollment.is_none());
         } else if !matches!(outcome, Ok(Err(_))) {
             self.model.unlocked(mend, outcome.is_ok());
+        }
+    }
+
+    /// An administrator closes the person.
+    fn close(&mut self, trouble: Trouble) {
+        let mut close = Close { rules: &RULES };
+        let login = self.model.login(0, 0);
+        let outcome = self.troubled(trouble, &login, |house, model| {
+            house.run(&mut close, model.now)
+        });
+        match outcome {
+            Ok(Ok(_)) => self.model.closed = true,
+            Ok(Err(error)) => assert!(self.model.may_be_lost, "{error}"),
+            Err(_) => {}
+        }
+    }
+
+    /// An administrator invites the person.
+    fn invite(&mut self, trouble: Trouble) {
+        let (ticket, rules) = (self.model.new_ticket(), &RULES);
+        let mut invite = Invite { ticket, rules };
+        let login = self.model.login(0, 0);
+        let outcome = self.troubled(trouble, &login, |house, model| {
+            house.run(&mut invite, model.now)
+        });
+        if let Ok(invited) = outcome {
+            let is_enrolled = self.model.enrollment.is_some();
+            assert_eq!(invited == Err(NotInvited::Enrolled), is_enrolled);
+            assert_eq!(invited.is_ok(), !is_enrolled);
         }
     }
 

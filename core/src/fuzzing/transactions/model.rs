@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Login;
 use crate::account::UserName;
 use crate::answer::Answer;
-use crate::backup_codes::{BackupCode, BackupCodes, Salt};
+use crate::backup_codes::{BackupCode, BackupCodes, Digest, Salt};
 use crate::check::{Accepted, Factor, Fault, Refusal, Rules, Verdict, fault};
 use crate::enrollment::Enrollment;
 use crate::id::Id;
 use crate::place::Place;
-use crate::state::{Integrity, TokenState};
+use crate::state::{Integrity, Ticket, TokenState};
 use crate::store::{Record, StoreError};
 use crate::testing::token::token;
 use crate::testing::{CHEAP, NOW, RULES as DEFAULTS};
@@ -25,6 +25,10 @@ pub(super) struct Model {
     pub now: Time,
     /// What is enrolled.
     pub enrollment: Option<Enrollment>,
+    /// An administrator closed the person, for sure.
+    pub closed: bool,
+    /// The invitations that may be open.
+    tickets: BTreeSet<Id>,
     /// A slot rotted or a backup came back: the state may not be the one that belongs to the enrollment.
     pub may_be_lost: bool,
     /// What the change under way makes of it.
@@ -58,6 +62,8 @@ impl Model {
         Self {
             now: NOW,
             enrollment: None,
+            closed: false,
+            tickets: BTreeSet::new(),
             may_be_lost: false,
             becomes: Becomes::Same,
             opened: BTreeMap::new(),
@@ -159,6 +165,7 @@ impl Model {
     fn opened(&mut self, login: &Login, accepted: &Accepted) {
         assert_eq!(login.uid, UID);
         assert!(!self.disabled, "disabled until enrolled anew");
+        assert!(!self.closed, "closed until unlocked");
         match (&login.answer, &accepted.factor) {
             (Answer::Code(code), Factor::Token { label, .. }) => {
                 let token = &self.tokens[label.as_str()];
@@ -219,6 +226,11 @@ impl Model {
             Becomes::Removed => None,
         };
         if text(found) == text(new.as_ref()) {
+            if new.is_some() {
+                self.tickets.clear();
+            } else {
+                self.closed = false;
+            }
             self.enrollment = new;
             self.disabled = false;
         } else {
@@ -236,6 +248,9 @@ impl Model {
     /// An administrator mended something, or tried to and nobody knows whether it was kept.
     pub(super) fn unlocked(&mut self, mend: Mend, for_sure: bool) {
         let set = self.enrollment.as_ref().and_then(set_of);
+        if mend != Mend::Clock {
+            self.closed = false;
+        }
         match mend {
             Mend::Locks => {
                 for id in std::mem::take(&mut self.waiting_tokens) {
@@ -266,6 +281,7 @@ impl Model {
     /// An older state, or the same, came back from a backup.
     pub(super) fn restored(&mut self) {
         self.rotted();
+        self.closed = false;
         let tokens = self.enrollment.iter().flat_map(|it| &it.tokens);
         self.waiting_tokens.extend(
             tokens
@@ -281,6 +297,12 @@ impl Model {
             text(record.enrollment.as_ref()),
             text(self.enrollment.as_ref())
         );
+        if record.enrollment.is_none() {
+            assert!(record.is_vacant(), "nobody is enrolled: {record:?}");
+            if let Some(open) = record.state.open_ticket(self.now) {
+                assert!(self.tickets.contains(&open.id), "it was spent: {open:?}");
+            }
+        }
         let lost = self.is_lost(record);
         assert!(!lost || self.may_be_lost, "{record:?}");
         if record.state.integrity == Integrity::Whole && !lost {
@@ -347,6 +369,21 @@ impl Model {
         };
         self.tokens.insert(token.label.to_string(), token.clone());
         token
+    }
+
+    /// A ticket that nobody has, and that never expires.
+    pub(super) fn new_ticket(&mut self) -> Ticket {
+        self.made += 1;
+        let id = Id::from_bytes([self.made; 16]);
+        if self.enrollment.is_none() {
+            self.tickets.insert(id);
+        }
+        Ticket {
+            id,
+            salt: Salt::from_bytes([self.made; 16]),
+            digest: Digest::parse(&"9".repeat(64)).unwrap(),
+            expires: Time::from_unix(u64::MAX),
+        }
     }
 
     /// A set whose codes follow from its number.
