@@ -5,8 +5,9 @@
 use nightlatch_tests::{Call, Code, World, sandboxed, spread};
 
 use crate::operations::{
-    Case, ENROLLMENT, FIRST_ENROLLMENT, FRESH_STATE, LOGIN_BY_BACKUP_CODE, LOGIN_BY_CODE,
-    Operation, REMOVAL, RENEWAL, REPLACEMENT, UNLOCKING, WRONG_CODE,
+    Case, ENROLLMENT, ENROLLMENT_OF_THE_INVITED, FIRST_ENROLLMENT, FRESH_STATE,
+    LOGIN_BY_BACKUP_CODE, LOGIN_BY_CODE, Operation, REMOVAL, RENEWAL, REPLACEMENT, UNLOCKING,
+    WRONG_CODE,
 };
 
 #[test]
@@ -50,6 +51,12 @@ fn the_first_enrollment_of_all_killed_anywhere_is_there_or_not_and_can_be_done_a
 #[test]
 fn an_enrollment_killed_anywhere_is_there_or_not_and_can_be_done_again() {
     sandboxed(|world| killed_anywhere(world, &ENROLLMENT));
+}
+
+#[test]
+fn an_enrollment_of_somebody_who_was_invited_killed_anywhere_is_there_or_not_and_can_be_done_again()
+{
+    sandboxed(|world| killed_anywhere(world, &ENROLLMENT_OF_THE_INVITED));
 }
 
 #[test]

@@ -59,6 +59,15 @@ pub const FIRST_ENROLLMENT: Operation = Operation {
     ..ENROLLMENT
 };
 
+/// Of somebody whose state stands alone, with an invitation in it.
+pub const ENROLLMENT_OF_THE_INVITED: Operation = Operation {
+    begin: |case| {
+        (ENROLLMENT.begin)(case);
+        case.succeeds(case.commands(&[], &["invite", case.name()]));
+    },
+    ..ENROLLMENT
+};
+
 pub const ENROLLMENT: Operation = Operation {
     begin: |case| {
         // Somebody else is in the store.
