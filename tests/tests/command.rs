@@ -67,7 +67,16 @@ fn json_has_the_documented_fields() {
         keys.sort_unstable();
         assert_eq!(
             keys,
-            ["backup_codes", "kind", "label", "secret", "uri", "user"]
+            [
+                "added",
+                "backup_codes",
+                "counter",
+                "kind",
+                "label",
+                "secret",
+                "uri",
+                "user"
+            ]
         );
         assert_eq!(enrolled["user"], "alice");
         assert_eq!(enrolled["kind"], "totp");
@@ -242,6 +251,15 @@ fn mistakes_in_usage_are_exit_2_and_unknown_people_exit_1() {
         let _ = world
             .nightlatch(&["enroll", "alice", "--digits"])
             .exits_with(2);
+        for together in [
+            &["--counter", "5"][..],
+            &["--token", "hotp", "--period", "30"],
+            &["--qr", "svg"],
+        ] {
+            let _ = world
+                .nightlatch(&[&["enroll", "alice"], together].concat())
+                .exits_with(2);
+        }
         let _ = world
             .nightlatch(&["enroll", "nobody-of-this-name", "--yes", "--json"])
             .is_refused();

@@ -77,14 +77,16 @@ fn word(mend: Mend) -> &'static str {
 
 fn done(mend: Mend) -> &'static str {
     match mend {
-        Mend::Locks => "wrong codes are forgotten, and what they locked is open.",
+        Mend::Locks => {
+            "wrong codes are forgotten, and what they or `nightlatch lock` closed is open."
+        }
         Mend::Clock => {
             "what was noted while the clock ran ahead is taken back. Codes that could be used now count as used: wait for \
              the next one."
         }
         Mend::FreshState => {
-            "the record of past logins begins anew. All backup codes and the codes that could be used now count as used: \
-             wait for the next one."
+            "the record of past logins begins anew. All backup codes, the codes that could be used now and every code of a token \
+             that counts are used up: wait for the next one, and enroll tokens that count anew."
         }
     }
 }

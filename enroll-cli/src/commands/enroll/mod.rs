@@ -13,7 +13,8 @@ use nightlatch_core::audit::{Audit as _, Event};
 use nightlatch_core::backup_codes::BackupCode;
 use nightlatch_core::login::Echo;
 use nightlatch_core::qr::{Charset, Qr};
-use nightlatch_core::state::TokenState;
+use nightlatch_core::state::{Closed, TokenState};
+use nightlatch_core::store::Store as _;
 use nightlatch_core::token::{Kind, Token};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -87,12 +88,17 @@ pub fn run(app: &App, arguments: &cli::Enroll) -> anyhow::Result<()> {
         file.keep();
     }
     note(app, user, &new.token, kept, proved);
+    let closed = app
+        .store
+        .look(&account.name)
+        .map_or(Closed::No, |record| record.state.closed);
     let enrolled = Enrolled {
         user,
         new: &new,
         codes: &codes,
         kept,
         proved,
+        closed,
     };
     enrolled.tell(&result, arguments).map_err(|error| match kept {
         Kept::New | Kept::Replaced => anyhow!(
@@ -214,6 +220,7 @@ struct Enrolled<'a> {
     codes: &'a [BackupCode],
     kept: Kept,
     proved: Option<TokenState>,
+    closed: Closed,
 }
 
 impl Enrolled<'_> {
@@ -243,6 +250,11 @@ impl Enrolled<'_> {
                 shown(token.label.as_str())
             ),
         })?;
+        if self.closed == Closed::Yes {
+            screen.say(&format!(
+                "They are locked all the same, and nothing opens before: nightlatch unlock {user}"
+            ))?;
+        }
         if self.proved.is_some() {
             screen.say(match token.kind {
                 Kind::Totp { .. } => {
