@@ -14,6 +14,7 @@
 mod conversation;
 mod input;
 mod log_line;
+mod secret;
 mod texts;
 mod transactions;
 mod values;
@@ -21,6 +22,7 @@ mod values;
 pub use crate::store::slots_property::state_slots;
 pub use conversation::conversation;
 pub use log_line::log_line;
+pub use secret::secret;
 pub use texts::{configuration, enrollment, state_text, store_marker};
 pub use transactions::transactions;
 pub use values::{answer, place, uri, user_name};
@@ -36,6 +38,7 @@ pub const PROPERTIES: &[Property] = &[
     ("enrollment", enrollment),
     ("log_line", log_line),
     ("place", place),
+    ("secret", secret),
     ("state_slots", state_slots),
     ("state_text", state_text),
     ("store_marker", store_marker),

@@ -14,7 +14,7 @@ impl Secret {
 
     /// Reads a secret in hex or base32, in any case, with spaces and dashes anywhere in it.
     ///
-    /// `hex:` or `base32:` in front says which it is. Without that it is base32 if a letter after F is in it, hex if one of
+    /// `hex:` or `base32:` in front says which it is. Without that it is base32 if a letter after F or padding is in it, hex if one of
     /// the digits 0, 1, 8 and 9 is, and otherwise an error.
     pub fn parse_written(text: &[u8]) -> Result<Self, BadWrittenSecret> {
         if text.len() > Self::LONGEST_TEXT {
