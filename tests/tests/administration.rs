@@ -88,6 +88,13 @@ fn nothing_opens_for_whoever_is_locked_until_they_are_unlocked() {
             refused.gives(Code::ConvErr).asking(2);
         }
         world.log().says(&["event=rejected", "reason=closed"]);
+        let check = world
+            .nightlatch_given(
+                &format!("nonsense\n\n{code}\n"),
+                &["check", "alice", "--json"],
+            )
+            .is_refused();
+        assert_eq!(check.json()["reason"], "closed");
         assert_eq!(status(world)["locked"], true);
         let list = world.nightlatch(&["list"]).succeeds().stdout;
         assert!(list.ends_with(" locked\n"), "{list}");

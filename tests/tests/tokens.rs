@@ -26,6 +26,11 @@ fn a_token_with_a_button_logs_in_with_each_code_once() {
             .log()
             .says(&["event=accepted", "user=\"alice\"", "token=\"key\""]);
         world.log().never_says(HEX);
+        let check = |lines: &str| world.nightlatch_given(lines, &["check", "alice", "--json"]);
+        let code = fob.code();
+        assert_eq!(check(&code).succeeds().json()["factor"], "token");
+        let replayed = check(&format!("nonsense\n\n{code}\n")).is_refused();
+        assert_eq!(replayed.json()["reason"], "replayed");
     });
 }
 

@@ -205,7 +205,7 @@ fn keys(line: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_documentation_has_every_event_with_its_severity_and_keys_and_every_reason() {
+fn the_documentation_has_every_event_with_its_severity_and_keys() {
     let page = include_str!("../../../docs/events.md");
     let wrong = WrongCodes {
         count: 4,
@@ -243,7 +243,17 @@ fn the_documentation_has_every_event_with_its_severity_and_keys_and_every_reason
             );
         }
     }
-    for refusal in [
+    // And none that does not exist.
+    for row in rows(page, "event").filter(|row| row.starts_with("| `")) {
+        let word = row.split('`').nth(1).unwrap();
+        let is_it = |event: &Event<'_>| event.render().starts_with(&format!("event={word} "));
+        assert!(events.iter().any(is_it), "{word} is no event");
+    }
+}
+
+/// One of each refusal. One that is missing here does not compile: see `place_of_refusal`.
+fn every_refusal() -> Vec<Refusal> {
+    vec![
         Refusal::Wrong { locked_for: 0 },
         Refusal::Replayed {
             next: Next::BackupCode,
@@ -260,23 +270,64 @@ fn the_documentation_has_every_event_with_its_severity_and_keys_and_every_reason
         Refusal::Denied { rule: 1 },
         Refusal::NotACode(BadAnswer::Empty),
         Refusal::Repeated,
-    ] {
-        let reason = refusal.reason();
-        let mut rows = rows(page, "reason");
-        assert!(
-            rows.any(|row| row.starts_with(&format!("| `{reason}` |"))),
-            "{reason}"
-        );
+    ]
+}
+
+/// Where the refusal stands in [`every_refusal`].
+fn place_of_refusal(refusal: &Refusal) -> usize {
+    match refusal {
+        Refusal::Wrong { .. } => 0,
+        Refusal::Replayed { .. } => 1,
+        Refusal::Locked { .. } => 2,
+        Refusal::ShareUsedUp => 3,
+        Refusal::Disabled => 4,
+        Refusal::Closed => 5,
+        Refusal::TokenWaits => 6,
+        Refusal::BackupCodesWait => 7,
+        Refusal::NotEnrolled => 8,
+        Refusal::OtherUid => 9,
+        Refusal::UnknownUser => 10,
+        Refusal::Denied { .. } => 11,
+        Refusal::NotACode(_) => 12,
+        Refusal::Repeated => 13,
     }
-    let (_, exemptions) = page.split_once("\nReasons of `exempt`:\n").unwrap();
-    for exemption in [
-        Exemption::NotEnrolled,
-        Exemption::Rule { number: 1 },
-        Exemption::Deadline,
-        Exemption::Trusted,
-    ] {
+}
+
+/// One of each exemption. One that is missing here does not compile: see `place_of_exemption`.
+const EVERY_EXEMPTION: [Exemption; 4] = [
+    Exemption::NotEnrolled,
+    Exemption::Rule { number: 1 },
+    Exemption::Deadline,
+    Exemption::Trusted,
+];
+
+/// Where the exemption stands in [`EVERY_EXEMPTION`].
+fn place_of_exemption(exemption: Exemption) -> usize {
+    match exemption {
+        Exemption::NotEnrolled => 0,
+        Exemption::Rule { .. } => 1,
+        Exemption::Deadline => 2,
+        Exemption::Trusted => 3,
+    }
+}
+
+#[test]
+fn the_documentation_has_every_reason_of_a_refusal_and_of_an_exemption() {
+    let page = include_str!("../../../docs/events.md");
+    let (refusals, exemptions) = page.split_once("\nReasons of `exempt`:\n").unwrap();
+    let has = |part: &str, reason: &str| {
+        let row = format!("| `{reason}` |");
+        rows(part, "reason").any(|line| line.starts_with(&row))
+    };
+    for (index, refusal) in every_refusal().iter().enumerate() {
+        assert_eq!(place_of_refusal(refusal), index);
+        let reason = refusal.reason();
+        assert!(has(refusals, reason), "{reason}");
+    }
+    for (index, exemption) in EVERY_EXEMPTION.into_iter().enumerate() {
+        assert_eq!(place_of_exemption(exemption), index);
         let reason = exemption.reason();
-        assert!(exemptions.contains(&format!("| `{reason}` |")), "{reason}");
+        assert!(has(exemptions, reason), "{reason}");
     }
 }
 
