@@ -1,6 +1,11 @@
 //! Tokens of every kind through the real libpam: hardware tokens with a button, several tokens of one person, and tokens that
 //! went astray and come back with two codes.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot begin should fail loudly"
+)]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{SystemTime, UNIX_EPOCH};
