@@ -10,6 +10,7 @@ pub mod answer;
 pub mod audit;
 pub mod backup_codes;
 pub mod check;
+pub mod combined;
 pub mod config;
 pub mod enrollment;
 mod hex;

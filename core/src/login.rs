@@ -9,7 +9,8 @@ use std::time::Duration;
 use crate::account::Account;
 use crate::answer::{Answer, BadAnswer};
 use crate::audit::{Audit, Event, Origin};
-use crate::check::{Exemption, Fault, Refusal, Rules, Verdict};
+use crate::check::{Exemption, Factor, Fault, Refusal, Rules, Verdict};
+use crate::combined::Uncharged;
 use crate::config::{Config, EnrollmentConfig, LoginConfig, Mode, SecondFactor};
 use crate::messages;
 use crate::place::Place;
@@ -44,8 +45,10 @@ pub struct Request {
     pub rhost: Option<String>,
     /// The real uid of the process that asks.
     pub real_uid: u32,
-    /// The question, where it is not to be [`messages::PROMPT`].
+    /// The question, where it is not to be the usual one for what it asks for.
     pub prompt: Option<String>,
+    /// What it asks for.
+    pub asks_for: AsksFor,
     /// Whether the answer is seen while it is typed.
     pub echo: Echo,
 }
@@ -109,6 +112,25 @@ pub enum Echo {
     On,
 }
 
+/// What a question asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AsksFor {
+    /// A code.
+    #[default]
+    Code,
+    /// A password and a code in one field.
+    Both,
+}
+
+/// What comes after a refused answer to no question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// The questions.
+    Ask,
+    /// The end.
+    Refuse,
+}
+
 /// A login as whoever drives it sees it.
 pub trait Conversation {
     /// Begins. Called once.
@@ -162,6 +184,46 @@ impl<'w> Login<'w> {
             fault: None,
             request,
         }
+    }
+
+    /// Begins with an answer that came before any question: what a module before us asked for. It uses up no question.
+    pub fn start_with(&mut self, answer: Result<Answer, BadAnswer>, otherwise: Otherwise) -> Step {
+        if let Some(end) = self.begin() {
+            return end;
+        }
+        self.questions_left = match otherwise {
+            Otherwise::Ask => self.questions_left.saturating_add(1),
+            Otherwise::Refuse => 1,
+        };
+        self.answer(answer)
+    }
+
+    /// For somebody who is exempt, but whose field may end in a code all the same: what that code was of, if it is right. Then
+    /// it counts as used. Otherwise nothing is charged.
+    #[must_use]
+    pub fn spend(&self, answer: &Answer) -> Option<Factor> {
+        let account = self.known().ok()?;
+        let record = self.world.store.look(&account.name).ok()?;
+        // Where nothing is enrolled, nothing could be right.
+        record.enrollment.as_ref()?;
+        let mut attempt = Attempt::new(account.uid, self.place, answer, &self.rules);
+        attempt.prepare(&record).ok()?;
+        let mut uncharged = Uncharged(attempt);
+        let World { store, clock, .. } = self.world;
+        transaction::run(store, clock, &account.name, &mut uncharged).ok()?
+    }
+
+    /// Says what could not be found out. The end, if the person is not asked at all.
+    fn begin(&mut self) -> Option<Step> {
+        for problem in &self.unresolved {
+            let origin = self.origin();
+            self.world
+                .audit
+                .note(&Event::Unresolved { origin, problem });
+        }
+        let verdict = self.verdict_without_asking()?;
+        self.note(&verdict);
+        Some(done(verdict))
     }
 
     /// Whether the person is asked at all. Where a second factor is required everybody is, enrolled or not, so that the
@@ -242,7 +304,11 @@ impl<'w> Login<'w> {
     }
 
     fn ask(&self, say_before: Option<String>) -> Step {
-        let question = self.request.prompt.as_deref().unwrap_or(messages::PROMPT);
+        let usual = match self.request.asks_for {
+            AsksFor::Code => messages::PROMPT,
+            AsksFor::Both => messages::PROMPT_FOR_BOTH,
+        };
+        let question = self.request.prompt.as_deref().unwrap_or(usual);
         let text = match say_before {
             Some(text) => format!("{text}\n{question}"),
             None => question.to_owned(),
@@ -363,19 +429,7 @@ impl<'w> Login<'w> {
 
 impl Conversation for Login<'_> {
     fn start(&mut self) -> Step {
-        for problem in &self.unresolved {
-            let origin = self.origin();
-            self.world
-                .audit
-                .note(&Event::Unresolved { origin, problem });
-        }
-        match self.verdict_without_asking() {
-            None => self.ask(None),
-            Some(verdict) => {
-                self.note(&verdict);
-                done(verdict)
-            }
-        }
+        self.begin().unwrap_or_else(|| self.ask(None))
     }
 
     fn answer(&mut self, answer: Result<Answer, BadAnswer>) -> Step {

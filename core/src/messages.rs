@@ -11,6 +11,9 @@ use crate::state::WrongCodes;
 /// The question.
 pub const PROMPT: &str = "Verification code: ";
 
+/// The question for a password and a code in one field.
+pub const PROMPT_FOR_BOTH: &str = "Password & verification code: ";
+
 /// What stands over the picture when somebody enrolls. The client may put the person's name and the host's in front of it.
 pub const SCAN: &str = "Scan this with your authenticator app:";
 

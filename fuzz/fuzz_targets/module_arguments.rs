@@ -5,7 +5,7 @@
 #[allow(dead_code, reason = "the module uses all of it")]
 mod arguments;
 
-use arguments::{Arguments, Skip};
+use arguments::{Arguments, FirstPass, Forward, Skip};
 use nightlatch_core::login::Echo;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -40,6 +40,14 @@ fn written(arguments: &Arguments) -> Vec<String> {
     }
     if arguments.skip == Skip::Success {
         words.push("skip=success".to_owned());
+    }
+    match arguments.first_pass {
+        FirstPass::Leave => {}
+        FirstPass::Try => words.push("try_first_pass".to_owned()),
+        FirstPass::Only => words.push("use_first_pass".to_owned()),
+    }
+    if arguments.forward == Forward::Password {
+        words.push("forward_pass".to_owned());
     }
     words
 }

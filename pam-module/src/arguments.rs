@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use nightlatch_core::login::Echo;
+use nightlatch_core::login::{AsksFor, Echo};
 
 /// The arguments, parsed.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +17,30 @@ pub struct Arguments {
     pub echo: Echo,
     /// `skip=ignore|success`
     pub skip: Skip,
+    /// `try_first_pass` and `use_first_pass`
+    pub first_pass: FirstPass,
+    /// `forward_pass`
+    pub forward: Forward,
+}
+
+/// What is made of the password that a module before us asked for (`PAM_AUTHTOK`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstPass {
+    /// Nothing.
+    Leave,
+    /// `try_first_pass`: a code may stand behind it; the questions come if none does, or a wrong one.
+    Try,
+    /// `use_first_pass`: the same, and no question ever comes.
+    Only,
+}
+
+/// Whether what stands before the code is left to the module behind us, as its `PAM_AUTHTOK`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forward {
+    /// It is not.
+    Nothing,
+    /// `forward_pass`: it is.
+    Password,
 }
 
 /// What an exemption returns.
@@ -37,6 +61,8 @@ impl Arguments {
             prompt: None,
             echo: Echo::Off,
             skip: Skip::Ignore,
+            first_pass: FirstPass::Leave,
+            forward: Forward::Nothing,
         };
         for word in words {
             match word
@@ -60,12 +86,25 @@ impl Arguments {
                 ("skip", Some("ignore")) => arguments.skip = Skip::Ignore,
                 ("skip", Some("success")) => arguments.skip = Skip::Success,
                 ("skip", _) => return Err(BadArgument::Skip),
+                // Of both, the one that never asks, in whatever order they stand.
+                ("try_first_pass", None) if arguments.first_pass == FirstPass::Only => {}
+                ("try_first_pass", None) => arguments.first_pass = FirstPass::Try,
+                ("use_first_pass", None) => arguments.first_pass = FirstPass::Only,
+                ("forward_pass", None) => arguments.forward = Forward::Password,
                 #[cfg(feature = "planted-faults")]
                 (fault, None) if crate::planted::commit(fault).is_some() => {}
                 _ => return Err(BadArgument::Unknown(word.clone())),
             }
         }
         Ok(arguments)
+    }
+
+    /// What a question asks for.
+    pub fn asks_for(&self) -> AsksFor {
+        match self.forward {
+            Forward::Nothing => AsksFor::Code,
+            Forward::Password => AsksFor::Both,
+        }
     }
 }
 
@@ -83,7 +122,8 @@ pub enum BadArgument {
     Skip,
     /// Not an argument of this module.
     #[error(
-        "unknown argument `{0}`; known are config=PATH, debug, prompt=TEXT, echo, skip=ignore|success"
+        "unknown argument `{0}`; known are config=PATH, debug, prompt=TEXT, echo, skip=ignore|success, try_first_pass, \
+         use_first_pass, forward_pass"
     )]
     Unknown(String),
 }
@@ -104,6 +144,8 @@ mod tests {
             "prompt=Code = ",
             "echo",
             "skip=success",
+            "try_first_pass",
+            "forward_pass",
         ])
         .unwrap();
         let expected = Arguments {
@@ -112,8 +154,21 @@ mod tests {
             prompt: Some("Code = ".to_owned()),
             echo: Echo::On,
             skip: Skip::Success,
+            first_pass: FirstPass::Try,
+            forward: Forward::Password,
         };
         assert_eq!(arguments, expected);
+    }
+
+    #[test]
+    fn of_both_first_passes_the_one_that_never_asks_counts() {
+        for line in [
+            &["try_first_pass", "use_first_pass"][..],
+            &["use_first_pass", "try_first_pass"],
+            &["use_first_pass"],
+        ] {
+            assert_eq!(parse(line).unwrap().first_pass, FirstPass::Only);
+        }
     }
 
     #[test]
@@ -130,6 +185,8 @@ mod tests {
             "echo=",
             "skip",
             "skip=yes",
+            "forward_pass=1",
+            "use_first_pass=",
             "DEBUG",
             "panic",
         ] {

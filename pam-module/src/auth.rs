@@ -3,18 +3,22 @@
 use std::path::Path;
 
 use nightlatch_core::account::Account;
-use nightlatch_core::answer::Answer;
+use nightlatch_core::answer::{Answer, BadAnswer};
 use nightlatch_core::audit::{Audit as _, Event, Origin};
 use nightlatch_core::check::{Fault, Verdict};
+use nightlatch_core::combined::Field;
 use nightlatch_core::config::{Config, ConfigError, DEFAULT_PATH, Whose};
-use nightlatch_core::login::{Conversation, Login, Request, Subject, Then, World};
+use nightlatch_core::login::{
+    AsksFor, Conversation, Login, Otherwise, Prompt, Request, Subject, Then, World,
+};
+use nightlatch_core::messages::PROMPT_FOR_BOTH;
 use nightlatch_core::store::FileStore;
 use nightlatch_core::surroundings::System;
 use nightlatch_core::time::SystemClock;
 use pamsm::PamError;
 
-use crate::arguments::{Arguments, Skip};
-use crate::host::{ConversationFailed, HostLog, PamHost};
+use crate::arguments::{Arguments, FirstPass, Forward, Skip};
+use crate::host::{ConversationFailed, HostLog, NotKept, PamHost};
 use crate::memory;
 use crate::shield::CallerShield;
 
@@ -94,6 +98,7 @@ fn request(
         rhost: host.rhost().filter(|rhost| !rhost.is_empty()),
         real_uid: host.real_uid(),
         prompt: arguments.prompt.clone(),
+        asks_for: arguments.asks_for(),
         echo: arguments.echo,
     })
 }
@@ -131,20 +136,91 @@ fn converse(
         surroundings: &System,
     };
     let mut login = Login::new(world, config, request);
-    let mut step = login.start();
+    let mut field = match arguments.first_pass {
+        FirstPass::Leave => None,
+        FirstPass::Try | FirstPass::Only => host.authtok().map(Field::new),
+    };
+    let found = field.as_ref().map_or(Err(BadAnswer::Empty), Field::answer);
+    let mut step = match (arguments.first_pass, found) {
+        (FirstPass::Only, found) => login.start_with(found, Otherwise::Refuse),
+        (FirstPass::Try, Ok(found)) => login.start_with(Ok(found), Otherwise::Ask),
+        (FirstPass::Leave | FirstPass::Try, _) => login.start(),
+    };
     loop {
         for text in &step.say {
             host.tell(text);
         }
         let prompt = match step.then {
             Then::Ask(prompt) => prompt,
-            Then::Done(verdict) => return code_of(&verdict, arguments),
+            Then::Done(verdict) => {
+                let forwarded = match arguments.forward {
+                    Forward::Nothing => Ok(()),
+                    Forward::Password => forward(host, arguments, config, &login, field, &verdict),
+                };
+                return match forwarded {
+                    Ok(()) => code_of(&verdict, arguments),
+                    Err(NotForwarded::ConversationFailed) => conversation_failed(host, &name),
+                    Err(NotForwarded::NotKept) => PamError::AUTHINFO_UNAVAIL,
+                };
+            }
         };
-        let Ok(reply) = host.ask(&prompt) else {
+        let asks_for = arguments.asks_for();
+        let Ok(reply) = host.ask(&prompt, asks_for) else {
             return conversation_failed(host, &name);
         };
-        step = login.answer(reply.and_then(|bytes| Answer::parse(&bytes)));
+        let answer = match asks_for {
+            AsksFor::Code => reply.and_then(|bytes| Answer::parse(&bytes)),
+            AsksFor::Both => reply.and_then(|bytes| field.insert(Field::new(bytes)).answer()),
+        };
+        step = login.answer(answer);
     }
+}
+
+/// Leaves the password in a field to the module behind us. Without a right code it is what stands before something that looks
+/// like one, whoever it is.
+fn forward(
+    host: &dyn PamHost,
+    arguments: &Arguments,
+    config: &Config,
+    login: &Login<'_>,
+    field: Option<Field>,
+    verdict: &Verdict,
+) -> Result<(), NotForwarded> {
+    let field = match (field, verdict) {
+        (Some(field), _) => field,
+        // The module behind us needs the password of those who are exempt, too.
+        (None, Verdict::Exempt(_)) if arguments.first_pass != FirstPass::Only => {
+            let text = arguments.prompt.as_deref().unwrap_or(PROMPT_FOR_BOTH);
+            let prompt = Prompt {
+                text: text.to_owned(),
+                echo: arguments.echo,
+            };
+            match host.ask(&prompt, AsksFor::Both) {
+                Ok(Ok(bytes)) => Field::new(bytes),
+                Ok(Err(_)) => return Ok(()),
+                Err(ConversationFailed) => return Err(NotForwarded::ConversationFailed),
+            }
+        }
+        (None, _) => return Ok(()),
+    };
+    let password = match verdict {
+        Verdict::Accepted(accepted) => field.before(&accepted.factor),
+        Verdict::Exempt(_) => {
+            let right = field.answer().ok().and_then(|code| login.spend(&code));
+            right.map_or(field.whole(), |factor| field.before(&factor))
+        }
+        Verdict::Refused(_) | Verdict::Unavailable(_) => {
+            field.before_the_likely_code(config.token.digits)
+        }
+    };
+    host.set_authtok(password)
+        .map_err(|NotKept| NotForwarded::NotKept)
+}
+
+/// Why a password was not forwarded.
+enum NotForwarded {
+    ConversationFailed,
+    NotKept,
 }
 
 /// The table of docs/pam.md.

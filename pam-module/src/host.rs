@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nightlatch_core::answer::BadAnswer;
 use nightlatch_core::audit::{Audit, Event, Severity};
-use nightlatch_core::login::Prompt;
+use nightlatch_core::login::{AsksFor, Prompt};
 use zeroize::Zeroizing;
 
 use crate::handover::Handover;
@@ -20,14 +20,20 @@ pub trait PamHost {
     /// `PAM_RHOST`, with whatever is not UTF-8 replaced.
     fn rhost(&self) -> Option<String>;
 
-    /// Puts a question and waits for the answer.
-    fn ask(&self, prompt: &Prompt) -> Result<Reply, ConversationFailed>;
+    /// Puts a question and waits for the answer. What is `PAM_AUTHTOK` is no answer to a question for a code.
+    fn ask(&self, prompt: &Prompt, asks_for: AsksFor) -> Result<Reply, ConversationFailed>;
+
+    /// The password that a module before us asked for, `PAM_AUTHTOK`, or what it asked for in its place.
+    fn authtok(&self) -> Option<Zeroizing<Vec<u8>>>;
+
+    /// Leaves a password to the module behind us. What it holds after a NUL is lost.
+    fn set_authtok(&self, password: &[u8]) -> Result<(), NotKept>;
 
     /// Tells the person something, unless the application wants silence.
     fn tell(&self, text: &str);
 
     /// Keeps something for the account phase, in the place of what was kept before.
-    fn hand_over(&self, handover: Handover) -> Result<(), NotHandedOver>;
+    fn hand_over(&self, handover: Handover) -> Result<(), NotKept>;
 
     /// Takes what was kept, whoever it is for. It is gone then.
     fn handed_over(&self) -> Option<Handover>;
@@ -54,7 +60,7 @@ pub struct ConversationFailed;
 
 /// libpam keeps nothing for us: it has no memory left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotHandedOver;
+pub struct NotKept;
 
 /// Events go to the host's log.
 pub struct HostLog<'h>(pub &'h dyn PamHost);
@@ -82,6 +88,8 @@ pub mod tests {
         pub asked: RefCell<Vec<Prompt>>,
         /// The lines that were logged.
         pub log: RefCell<Vec<String>>,
+        /// `PAM_AUTHTOK`.
+        pub authtok: RefCell<Option<Zeroizing<Vec<u8>>>>,
         /// What was told.
         pub told: RefCell<Vec<String>>,
         /// What is kept for the account phase.
@@ -117,7 +125,7 @@ pub mod tests {
             Some("192.0.2.7".to_owned())
         }
 
-        fn ask(&self, prompt: &Prompt) -> Result<Reply, ConversationFailed> {
+        fn ask(&self, prompt: &Prompt, _: AsksFor) -> Result<Reply, ConversationFailed> {
             self.asked.borrow_mut().push(prompt.clone());
             let answer = self
                 .answers
@@ -127,11 +135,21 @@ pub mod tests {
             Ok(Ok(Zeroizing::new(answer.into_bytes())))
         }
 
+        fn authtok(&self) -> Option<Zeroizing<Vec<u8>>> {
+            self.authtok.borrow().clone()
+        }
+
+        fn set_authtok(&self, password: &[u8]) -> Result<(), NotKept> {
+            self.authtok
+                .replace(Some(Zeroizing::new(password.to_vec())));
+            Ok(())
+        }
+
         fn tell(&self, text: &str) {
             self.told.borrow_mut().push(text.to_owned());
         }
 
-        fn hand_over(&self, handover: Handover) -> Result<(), NotHandedOver> {
+        fn hand_over(&self, handover: Handover) -> Result<(), NotKept> {
             self.kept.replace(Some(handover));
             Ok(())
         }

@@ -11,14 +11,15 @@ use std::time::Duration;
 
 use nightlatch_core::answer::{BadAnswer, LONGEST_ANSWER};
 use nightlatch_core::audit::Severity;
-use nightlatch_core::login::{Echo, Prompt};
+use nightlatch_core::combined::LONGEST_FIELD;
+use nightlatch_core::login::{AsksFor, Echo, Prompt};
 use nix::libc;
 use pamsm::{Pam, PamError, PamFlags, PamLibExt};
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::handover::Handover;
-use crate::host::{ConversationFailed, NotHandedOver, PamHost, Reply};
+use crate::host::{ConversationFailed, NotKept, PamHost, Reply};
 
 /// libpam, for the length of one hook.
 pub struct LibPam {
@@ -40,8 +41,13 @@ impl LibPam {
         unsafe { *ptr::from_ref(&self.pam).cast() }
     }
 
-    /// Sends one message; the answer is copied, wiped and freed.
-    fn converse(&self, style: c_int, text: &str) -> Result<Option<Reply>, ConversationFailed> {
+    /// Sends one message; the answer is copied, wiped and freed. One of more than `longest` bytes is not looked at.
+    fn converse(
+        &self,
+        style: c_int,
+        text: &str,
+        longest: usize,
+    ) -> Result<Option<Reply>, ConversationFailed> {
         // No text of ours holds a NUL; one that did would be cut there.
         let text = CString::new(text.split('\0').next().unwrap_or_default())
             .map_err(|_| ConversationFailed)?;
@@ -63,7 +69,7 @@ impl LibPam {
             )
         };
         // SAFETY: the application gave this array for one message, or none.
-        let reply = unsafe { take_reply(responses) };
+        let reply = unsafe { take_reply(responses, longest) };
         if code == PamError::SUCCESS as c_int {
             Ok(reply)
         } else {
@@ -111,32 +117,53 @@ impl PamHost for LibPam {
         self.pam.get_rhost().ok().flatten().map(lossy)
     }
 
-    fn ask(&self, prompt: &Prompt) -> Result<Reply, ConversationFailed> {
+    fn ask(&self, prompt: &Prompt, asks_for: AsksFor) -> Result<Reply, ConversationFailed> {
         let style = match prompt.echo {
             Echo::Off => PAM_PROMPT_ECHO_OFF,
             Echo::On => PAM_PROMPT_ECHO_ON,
         };
+        let longest = match asks_for {
+            AsksFor::Code => LONGEST_ANSWER,
+            AsksFor::Both => LONGEST_FIELD,
+        };
         let reply = self
-            .converse(style, &prompt.text)?
+            .converse(style, &prompt.text, longest)?
             .ok_or(ConversationFailed)?;
-        // sshd's password method answers every hidden question with the password, which may look like a code.
-        Ok(reply.and_then(|answer| {
-            if self.is_password(&answer) {
-                Err(BadAnswer::Password)
-            } else {
-                Ok(answer)
-            }
+        Ok(reply.and_then(|answer| match asks_for {
+            // sshd's password method answers every hidden question with the password, which may look like a code.
+            AsksFor::Code if self.is_password(&answer) => Err(BadAnswer::Password),
+            // An application with one field gives that to whoever asks, so that it may have been taken for the password.
+            AsksFor::Code | AsksFor::Both => Ok(answer),
         }))
+    }
+
+    fn authtok(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let password = self.pam.get_cached_authtok().ok().flatten()?;
+        Some(Zeroizing::new(password.to_bytes().to_vec()))
+    }
+
+    fn set_authtok(&self, password: &[u8]) -> Result<(), NotKept> {
+        const PAM_AUTHTOK: c_int = 6;
+        let mut text = Zeroizing::new(Vec::with_capacity(password.len() + 1));
+        text.extend(password.iter().take_while(|&&byte| byte != 0));
+        text.push(0);
+        // SAFETY: the handle is libpam's; `PAM_AUTHTOK` is a string that ends with NUL, which libpam copies.
+        let code = unsafe { pam_set_item(self.handle(), PAM_AUTHTOK, text.as_ptr().cast()) };
+        if code == PamError::SUCCESS as c_int {
+            Ok(())
+        } else {
+            Err(NotKept)
+        }
     }
 
     fn tell(&self, text: &str) {
         if !self.silent {
             // Whether it arrives does not change what happened.
-            let _ = self.converse(PAM_TEXT_INFO, text);
+            let _ = self.converse(PAM_TEXT_INFO, text, 0);
         }
     }
 
-    fn hand_over(&self, handover: Handover) -> Result<(), NotHandedOver> {
+    fn hand_over(&self, handover: Handover) -> Result<(), NotKept> {
         let kept: *mut Kept = Box::into_raw(Box::new(Cell::new(Some(handover))));
         // SAFETY: the handle is libpam's, which copies the name; `kept` is a box of the type that `let_go` frees.
         let code = unsafe {
@@ -152,7 +179,7 @@ impl PamHost for LibPam {
         }
         // SAFETY: libpam did not take it, so that it is still ours and freed here alone.
         drop(unsafe { Box::from_raw(kept) });
-        Err(NotHandedOver)
+        Err(NotKept)
     }
 
     fn handed_over(&self) -> Option<Handover> {
@@ -225,7 +252,7 @@ unsafe extern "C" fn let_go(_handle: *mut c_void, data: *mut c_void, _status: c_
 /// # Safety
 ///
 /// `responses` is null, or the array of one response that a conversation function handed over.
-unsafe fn take_reply(responses: *mut Response) -> Option<Reply> {
+unsafe fn take_reply(responses: *mut Response, longest: usize) -> Option<Reply> {
     // SAFETY: by the contract of this function.
     let response = unsafe { responses.as_ref() }?;
     let text = response.text;
@@ -233,7 +260,7 @@ unsafe fn take_reply(responses: *mut Response) -> Option<Reply> {
         // SAFETY: an answer is a string that ends with NUL, allocated by malloc and ours from here on (pam_conv(3)).
         let bytes =
             unsafe { std::slice::from_raw_parts_mut(text.cast::<u8>(), libc::strlen(text)) };
-        let reply = if bytes.len() > LONGEST_ANSWER {
+        let reply = if bytes.len() > longest {
             Err(BadAnswer::TooLong)
         } else {
             Ok(Zeroizing::new(bytes.to_vec()))
@@ -282,6 +309,7 @@ const PAM_TEXT_INFO: c_int = 4;
 // What pamsm does not offer, or (`pam_syslog`) declares with another result than it has; it links libpam.
 unsafe extern "C" {
     fn pam_get_item(handle: *const c_void, item_type: c_int, item: *mut *const c_void) -> c_int;
+    fn pam_set_item(handle: *mut c_void, item_type: c_int, item: *const c_void) -> c_int;
     fn pam_fail_delay(handle: *mut c_void, microseconds: c_uint) -> c_int;
     fn pam_set_data(
         handle: *mut c_void,

@@ -10,7 +10,7 @@ use crate::audit::{Audit, Event};
 use crate::check::Verdict;
 use crate::config::Config;
 use crate::enrollment::Enrollment;
-use crate::login::{Conversation, Echo, Login, Request, Step, Subject, Then, World};
+use crate::login::{AsksFor, Conversation, Echo, Login, Request, Step, Subject, Then, World};
 use crate::state::{Bucket, State, TokenState};
 use crate::store::{MemoryStore, Record};
 use crate::surroundings::System;
@@ -87,6 +87,7 @@ fn transcript(
         rhost: Some("192.0.2.7".to_owned()),
         real_uid: 0,
         prompt: None,
+        asks_for: AsksFor::Code,
         echo: Echo::Off,
     };
     let mut login = Login::new(world, config, request);

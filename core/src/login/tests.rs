@@ -1,3 +1,4 @@
+mod fields;
 mod policy;
 
 use std::cell::{Cell, RefCell};
@@ -117,6 +118,7 @@ impl Scene {
             rhost: Some("192.0.2.7".to_owned()),
             real_uid: 0,
             prompt: None,
+            asks_for: AsksFor::Code,
             echo: Echo::Off,
         };
         Login::new(world, &self.config, request)

@@ -8,7 +8,9 @@ use nightlatch_core::answer::Answer;
 use nightlatch_core::audit::{Audit, Event};
 use nightlatch_core::check::{Exemption, Factor, Refusal, Verdict};
 use nightlatch_core::config::{Config, LoginConfig, ServiceName};
-use nightlatch_core::login::{Conversation as _, Echo, Login, Request, Subject, Then, World};
+use nightlatch_core::login::{
+    AsksFor, Conversation as _, Echo, Login, Request, Subject, Then, World,
+};
 use nightlatch_core::messages;
 use nightlatch_core::surroundings::System;
 use nix::unistd::getuid;
@@ -42,6 +44,7 @@ pub fn run(app: &App, arguments: &cli::Check) -> anyhow::Result<()> {
         real_uid: getuid().as_raw(),
         prompt: None,
         // A backup code that is refused for a lock is as good as before: it must not stay on the screen.
+        asks_for: AsksFor::Code,
         echo: Echo::Off,
     };
     let result = Screen::output()?;

@@ -8,7 +8,9 @@ use nightlatch_core::account::Account;
 use nightlatch_core::audit::{Audit, Event};
 use nightlatch_core::check::{self, Exemption, Fault, Refusal, Verdict};
 use nightlatch_core::config::{Config, Mode, SecondFactor, Whose};
-use nightlatch_core::login::{Conversation as _, Echo, Login, Request, Subject, Then, World};
+use nightlatch_core::login::{
+    AsksFor, Conversation as _, Echo, Login, Request, Subject, Then, World,
+};
 use nightlatch_core::policy::{self, Circumstances, Condition, Remote, Ruling, ShutGate, Who};
 use nightlatch_core::state::Closed;
 use nightlatch_core::store::{Past, Store as _};
@@ -237,6 +239,7 @@ impl Scene<'_> {
             rhost: self.arguments.rhost.clone(),
             real_uid: 0,
             prompt: None,
+            asks_for: AsksFor::Code,
             echo: Echo::Off,
         };
         let mut login = Login::new(world, &self.app.config, request);
