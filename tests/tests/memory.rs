@@ -89,6 +89,20 @@ fn answers(world: &World, run: &dyn Fn(Tries) -> Outcome) {
     let everything = ["auth", "acct", "setcred", "open", "close", "chauthtok"];
     run(alice.tries().answers([&code]).calling(&everything)).gives(Code::Success);
     run(alice.tries().always_answers(&code)).gives(Code::AuthErr);
+    for words in ["try_first_pass", "use_first_pass forward_pass"] {
+        let lines =
+            format!("auth optional pam_unix.so nodelay\nauth required pam_nightlatch.so {words}\n");
+        world.stack("passing", Stack::Lines(&lines));
+        for field in [&b"pass000000"[..], b"", b"\xff\xfe", &[b'1'; 700]] {
+            run(alice.tries().service("passing").always_answers(field)).gives(Code::AuthErr);
+        }
+    }
+    world.stack("forwarding", Stack::CodeOnly("forward_pass"));
+    for field in [&b"pass000000"[..], &[b'1'; 700]] {
+        run(alice.tries().service("forwarding").always_answers(field)).gives(Code::AuthErr);
+    }
+    let field = format!("pass{}", alice.backup_codes()[4]);
+    run(alice.tries().service("forwarding").answers([field])).gives(Code::Success);
     world.stack("handing", Stack::Lines(HANDING_OVER));
     for (user, code) in [
         ("alice", &alice.backup_codes()[2]),
@@ -126,6 +140,7 @@ fn answers(world: &World, run: &dyn Fn(Tries) -> Outcome) {
     run(alice.tries().answers(alice.phone().wrong_codes(3))).gives(Code::AuthErr);
     run(alice.tries().always_answers(&code)).gives(Code::AuthErr);
     run(bob.tries()).gives(Code::PermDenied);
+    run(bob.tries().service("forwarding").answers(["pass123456"])).gives(Code::PermDenied);
 }
 
 /// Applications that answer in ways that they should not, and those that say nothing.

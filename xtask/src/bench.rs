@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::packages::{BUILD, END_TO_END, PEERS};
+use crate::packages::{BUILD, END_TO_END};
 use crate::workspace::Workspace;
 use crate::{artifacts, end_to_end, packages};
 
@@ -10,7 +10,7 @@ use crate::{artifacts, end_to_end, packages};
 ///
 /// It gets a folder in the target folder because its stores must lie on a real disk: the sandbox's own files are in memory.
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    packages::install(&[BUILD, END_TO_END, PEERS])?;
+    packages::install(&[BUILD, END_TO_END])?;
     artifacts::build(workspace)?;
     let disk = workspace.target.join("bench");
     let mut words = vec![disk.to_string_lossy().into_owned()];
