@@ -4,18 +4,22 @@
 //! is asked again. What it returns beside the verdict is the state to be made durable *before* anybody is told.
 
 mod find;
+mod invitation;
 
 pub(crate) use find::window;
+pub(crate) use invitation::open_invitation;
 
 use find::{Finding, Search, find_backup_code};
+use invitation::invitation;
 
 use crate::account::UserName;
 use crate::answer::{Answer, BadAnswer};
 use crate::backup_codes::{BackupCode, BackupCodeError, Cost, Digest, Salt};
 use crate::config::ServiceName;
 use crate::enrollment::Enrollment;
+use crate::id::Id;
 use crate::place::Place;
-use crate::state::{Closed, Integrity, Resync, State, WrongCodes};
+use crate::state::{Closed, Integrity, Resync, State, Ticket, WrongCodes};
 use crate::store::Record;
 use crate::throttle::{Gate, Throttle};
 use crate::time::Time;
@@ -34,8 +38,20 @@ pub struct Try<'a> {
     pub digest: Option<&'a SaltedDigest>,
     /// The service for which a success is to be remembered, so that for a while no code is asked for there.
     pub trust: Option<&'a ServiceName>,
+    /// Whether an invitation is an answer here.
+    pub invitations: Invitations,
     /// What the administrator allows.
     pub rules: &'a Rules,
+}
+
+/// Whether an invitation is an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Invitations {
+    /// It is not: nobody may enroll here now.
+    #[default]
+    NotTaken,
+    /// It is.
+    Taken,
 }
 
 /// A digest and what it was made with.
@@ -98,6 +114,8 @@ pub enum Verdict {
     Unavailable(Fault),
     /// No second factor is asked for: the administrator's policy says so.
     Exempt(Exemption),
+    /// The answer is an open invitation: somebody who is not enrolled may enroll now. It opens no door by itself.
+    Invited(Id),
 }
 
 /// Why no second factor is asked for.
@@ -136,6 +154,8 @@ pub struct Accepted {
     pub factor: Factor,
     /// Wrong codes since the last success: somebody else may have the password.
     pub wrong: WrongCodes,
+    /// How many backup codes were not spent yet, of somebody who has any.
+    pub backup_codes_left: Option<usize>,
 }
 
 /// A second factor.
@@ -153,6 +173,8 @@ pub enum Factor {
         /// How many are left.
         left: usize,
     },
+    /// A token that was set up in this login, and is kept in the account phase.
+    NewToken(Label),
 }
 
 /// Why an answer is refused.
@@ -198,6 +220,12 @@ pub enum Refusal {
     NotACode(BadAnswer),
     /// Not evaluated: the same as the answer before.
     Repeated,
+    /// An invitation, but it ended, or was used or withdrawn meanwhile.
+    InvitationOver,
+    /// Not the code of the token that was just offered.
+    NotProved,
+    /// What was enrolled in this login is not kept: another one was faster.
+    EnrolledMeanwhile,
 }
 
 /// What could be used instead of a code that was used already.
@@ -227,7 +255,10 @@ impl Refusal {
             | Self::UnknownUser
             | Self::Denied { .. }
             | Self::NotACode(_)
-            | Self::Repeated => None,
+            | Self::Repeated
+            | Self::InvitationOver
+            | Self::NotProved
+            | Self::EnrolledMeanwhile => None,
         }
     }
 
@@ -249,6 +280,9 @@ impl Refusal {
             Self::Denied { .. } => "denied",
             Self::NotACode(_) => "not-a-code",
             Self::Repeated => "repeated",
+            Self::InvitationOver => "invitation-over",
+            Self::NotProved => "not-proved",
+            Self::EnrolledMeanwhile => "enrolled-meanwhile",
         }
     }
 }
@@ -295,7 +329,10 @@ impl Fault {
 #[must_use]
 pub fn check(record: &Record, attempt: &Try<'_>, now: Time) -> Decision {
     let Some(enrollment) = &record.enrollment else {
-        return refuse_after_the_same_work(attempt, Refusal::NotEnrolled);
+        return match attempt.invitations {
+            Invitations::Taken => invitation(record, attempt, now),
+            Invitations::NotTaken => refuse_after_the_same_work(attempt, Refusal::NotEnrolled),
+        };
     };
     match decide(record, enrollment, attempt, now) {
         Decision::Answer(verdict, Some(mut state)) => {
@@ -319,13 +356,7 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
         Err(fault) => return Decision::Answer(Verdict::Unavailable(fault), None),
     };
     let throttle = &attempt.rules.throttle;
-    let refusal = match (state.closed, throttle.gate(&state, attempt.place, now)) {
-        (Closed::Yes, _) => Some(Refusal::Closed),
-        (Closed::No, Gate::Locked { remaining }) => Some(Refusal::Locked { remaining }),
-        (Closed::No, Gate::ShareUsedUp) => Some(Refusal::ShareUsedUp),
-        (Closed::No, Gate::Disabled) => Some(Refusal::Disabled),
-        (Closed::No, Gate::Open) => None,
-    };
+    let refusal = shut(&state, throttle, attempt.place, now);
     if let Some(refusal) = refusal {
         return Decision::Answer(Verdict::Refused(refusal), must_write.then_some(state));
     }
@@ -341,7 +372,7 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
         }
         Answer::BackupCode(_) => {
             let set = enrollment.backup_codes.as_ref();
-            let (salt, cost) = salt_and_cost(Some(enrollment));
+            let (salt, cost) = salt_and_cost(record);
             match attempt.digest {
                 Some(made) if made.salt == salt && made.cost == cost => {
                     find_backup_code(set, &state, &made.digest)
@@ -359,7 +390,12 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
             if let Some(service) = attempt.trust {
                 state.note_trust(service, attempt.place, now);
             }
-            Decision::Answer(Verdict::Accepted(Accepted { factor, wrong }), Some(state))
+            let accepted = Accepted {
+                factor,
+                wrong,
+                backup_codes_left: state.backup_codes_left(enrollment),
+            };
+            Decision::Answer(Verdict::Accepted(accepted), Some(state))
         }
         Finding::Used(refusal) => {
             Decision::Answer(Verdict::Refused(refusal), must_write.then_some(state))
@@ -381,6 +417,27 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
 fn note_resync(state: &mut State, place: Place, first: Option<Resync>) {
     state.resync.take_if(|resync| resync.place == place);
     state.resync = first.or(state.resync);
+}
+
+/// Why an answer from `place` is not looked at now, if it is not. `state` has been settled.
+fn shut(state: &State, throttle: &Throttle, place: Place, now: Time) -> Option<Refusal> {
+    match (state.closed, throttle.gate(state, place, now)) {
+        (Closed::Yes, _) => Some(Refusal::Closed),
+        (Closed::No, Gate::Locked { remaining }) => Some(Refusal::Locked { remaining }),
+        (Closed::No, Gate::ShareUsedUp) => Some(Refusal::ShareUsedUp),
+        (Closed::No, Gate::Disabled) => Some(Refusal::Disabled),
+        (Closed::No, Gate::Open) => None,
+    }
+}
+
+/// Whether a code of this account from `place` would be looked at now.
+#[must_use]
+pub fn is_open(record: &Record, uid: u32, place: Place, rules: &Rules, now: Time) -> bool {
+    let settled = match &record.enrollment {
+        Some(enrollment) if enrollment.uid == uid => settle(record, enrollment, rules, now),
+        Some(_) | None => return false,
+    };
+    settled.is_ok_and(|settled| shut(&settled.state, &rules.throttle, place, now).is_none())
 }
 
 /// What makes a record useless until an administrator mends it, if anything.
@@ -432,20 +489,25 @@ fn settle(
 fn refuse_after_the_same_work(attempt: &Try<'_>, refusal: Refusal) -> Decision {
     match (attempt.answer, attempt.digest) {
         (Answer::BackupCode(_), None) => {
-            let (salt, cost) = salt_and_cost(None);
+            let (salt, cost) = salt_and_cost(&Record::default());
             Decision::NeedsDigest(salt, cost)
         }
         _ => Decision::Answer(Verdict::Refused(refusal), None),
     }
 }
 
-/// What a backup code's digest is made with; where there is no set, what it costs elsewhere.
-pub(crate) fn salt_and_cost(enrollment: Option<&Enrollment>) -> (Salt, Cost) {
-    enrollment
-        .and_then(|enrollment| enrollment.backup_codes.as_ref())
-        .map_or((Salt::from_bytes([0; 16]), Cost::DEFAULT), |set| {
-            (set.salt, set.cost)
-        })
+/// What the digest of an answer is made with that has a backup code's shape; where there is nothing to compare it with, what it
+/// costs elsewhere.
+pub(crate) fn salt_and_cost(record: &Record) -> (Salt, Cost) {
+    let set = record
+        .enrollment
+        .as_ref()
+        .map(|enrollment| enrollment.backup_codes.as_ref());
+    match (set, &record.state.ticket) {
+        (Some(Some(set)), _) => (set.salt, set.cost),
+        (None, Some(ticket)) => (ticket.salt, Ticket::COST),
+        (Some(None), _) | (None, None) => (Salt::from_bytes([0; 16]), Cost::DEFAULT),
+    }
 }
 
 #[cfg(test)]

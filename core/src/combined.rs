@@ -52,6 +52,8 @@ impl Field {
             Factor::BackupCode { .. } => {
                 self.without_last(self.backup_code().map_or(0, |(length, _)| length))
             }
+            // Nobody enrolls through a field for both.
+            Factor::NewToken(_) => &self.0,
         }
     }
 

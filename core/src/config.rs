@@ -175,6 +175,13 @@ impl Config {
             || !self.trust.remember.get().is_zero()
     }
 
+    /// Whether people come to a service over the network, and its word about their address is believed.
+    #[must_use]
+    pub fn comes_from_elsewhere(&self, service: &str) -> bool {
+        let mut services = self.login.rhost_from.iter();
+        services.any(|name| name.as_str() == service)
+    }
+
     /// Whose code a service asks for.
     #[must_use]
     pub fn whose(&self, service: &str) -> Whose {

@@ -6,7 +6,9 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod admission;
 pub mod answer;
+pub mod at_login;
 pub mod audit;
 pub mod backup_codes;
 pub mod check;
@@ -32,6 +34,7 @@ pub mod throttle;
 pub mod time;
 pub mod token;
 pub mod transaction;
+pub mod trust;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

@@ -4,22 +4,29 @@
 //! makes one transaction of each answer that has a code's shape. [`Conversation`] is the same for whoever drives it, so
 //! that a caller that may not read the store can be given one that asks elsewhere.
 
+mod enrolling;
+
+use std::fmt;
 use std::time::Duration;
+
+use zeroize::Zeroizing;
 
 use crate::account::Account;
 use crate::answer::{Answer, BadAnswer};
+use crate::at_login::{Offer, Prepared};
 use crate::audit::{Audit, Event, Origin};
-use crate::check::{Exemption, Factor, Fault, Refusal, Rules, Verdict};
+use crate::check::{Accepted, Exemption, Factor, Fault, Refusal, Rules, Verdict};
 use crate::combined::Uncharged;
-use crate::config::{Config, EnrollmentConfig, LoginConfig, Mode, SecondFactor};
+use crate::config::{Config, Mode, SecondFactor, ServiceName};
 use crate::messages;
 use crate::place::Place;
-use crate::policy::{self, Ruling};
-use crate::state::Closed;
-use crate::store::{Past, Record, Store};
+use crate::policy::{self, Remote, Ruling};
+use crate::state::{Closed, WrongCodes};
+use crate::store::{Record, Store};
 use crate::surroundings::{self, Problem, Surroundings};
 use crate::time::{Clock, Time};
 use crate::transaction::{self, Attempt};
+use crate::trust::Recall;
 
 /// What a login reaches of the world.
 #[derive(Clone, Copy)]
@@ -94,12 +101,21 @@ pub enum Then {
 }
 
 /// A question.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Prompt {
-    /// Its text, with what has to be said before it.
-    pub text: String,
+    /// Its text, with what has to be said before it. It may hold a secret that is shown once.
+    pub text: Zeroizing<String>,
     /// Whether the answer is seen while it is typed.
     pub echo: Echo,
+}
+
+impl fmt::Debug for Prompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prompt")
+            .field("text", &"[redacted]")
+            .field("echo", &self.echo)
+            .finish()
+    }
 }
 
 /// Whether an answer is seen while it is typed.
@@ -143,26 +159,37 @@ pub trait Conversation {
 /// A login against a store that this process can read.
 pub struct Login<'w> {
     world: World<'w>,
+    config: &'w Config,
     request: Request,
     rules: Rules,
     place: Place,
+    /// The address that networks and trust may rely on.
+    remote: Remote,
     ruling: Ruling,
-    enrollment: EnrollmentConfig,
     /// What rules asked about, and could not be found out.
     unresolved: Vec<Problem>,
-    config: LoginConfig,
-    longest_lock: Duration,
+    stage: Stage,
     questions_left: u32,
     previous: Option<Answer>,
     /// What kept an answer from being looked at, if anything did.
     fault: Option<Fault>,
 }
 
+/// What the last question was.
+#[derive(Debug)]
+enum Stage {
+    /// That for a code.
+    Code,
+    /// That for the code of a new token.
+    Proof(Offer),
+    /// Whether the backup codes were kept. The enrollment is proved.
+    BackupCodes(Prepared),
+}
+
 impl<'w> Login<'w> {
     /// A login of `request` under `config`.
     #[must_use]
-    pub fn new(world: World<'w>, config: &Config, request: Request) -> Self {
-        let rules = config.rules();
+    pub fn new(world: World<'w>, config: &'w Config, request: Request) -> Self {
         let (circumstances, unresolved) = surroundings::gather(
             config,
             &request.subject,
@@ -172,17 +199,26 @@ impl<'w> Login<'w> {
         );
         Self {
             world,
+            config,
             ruling: policy::rule(config, &circumstances),
+            remote: circumstances.remote,
             unresolved,
             place: config.place(&request.service, request.rhost.as_deref(), request.real_uid),
-            rules,
-            enrollment: config.enrollment.clone(),
-            config: config.login.clone(),
-            longest_lock: Duration::from_secs(rules.throttle.longest_lock),
+            rules: config.rules(),
+            stage: Stage::Code,
             questions_left: config.login.prompts.get(),
             previous: None,
             fault: None,
             request,
+        }
+    }
+
+    /// The enrollment that the person proved, once the login is done: to be kept when the first factor is known to be right.
+    #[must_use]
+    pub fn into_prepared(self) -> Option<Prepared> {
+        match self.stage {
+            Stage::BackupCodes(prepared) => Some(prepared),
+            Stage::Code | Stage::Proof(_) => None,
         }
     }
 
@@ -222,8 +258,7 @@ impl<'w> Login<'w> {
                 .note(&Event::Unresolved { origin, problem });
         }
         let verdict = self.verdict_without_asking()?;
-        self.note(&verdict);
-        Some(done(verdict))
+        Some(self.end(verdict))
     }
 
     /// Whether the person is asked at all. Where a second factor is required everybody is, enrolled or not, so that the
@@ -241,15 +276,54 @@ impl<'w> Login<'w> {
                 |verdict| verdict,
                 |_| Verdict::Exempt(Exemption::Rule { number }),
             )),
-            Ruling::Mode => match self.enrollment.mode {
-                Mode::Required => self
-                    .is_before_deadline()
-                    .then_some(Verdict::Exempt(Exemption::Deadline)),
-                Mode::AtLogin => None,
-                Mode::Optional => self
-                    .known()
-                    .map_or_else(Some, |account| self.verdict_where_optional(account)),
-            },
+            Ruling::Mode => self.verdict_by_mode(),
+        }
+    }
+
+    fn verdict_by_mode(&self) -> Option<Verdict> {
+        if self.is_remembered() {
+            return Some(Verdict::Exempt(Exemption::Trusted));
+        }
+        match self.config.enrollment.mode {
+            Mode::Required => self
+                .is_before_deadline()
+                .then_some(Verdict::Exempt(Exemption::Deadline)),
+            Mode::AtLogin => None,
+            Mode::Optional => self
+                .known()
+                .map_or_else(Some, |account| self.verdict_where_optional(account)),
+        }
+    }
+
+    /// Whether a code was given there not long ago. Whatever cannot be told is asked for.
+    fn is_remembered(&self) -> bool {
+        let (Ok(account), Some(service)) = (self.known(), self.trust()) else {
+            return false;
+        };
+        let mut recall = Recall {
+            uid: account.uid,
+            place: self.place,
+            service: &service,
+            remember: self.config.trust.remember.get().as_secs(),
+            rules: &self.rules,
+        };
+        transaction::run(
+            self.world.store,
+            self.world.clock,
+            &account.name,
+            &mut recall,
+        )
+        .unwrap_or(false)
+    }
+
+    /// The service, where a code that is given there is remembered: one that comes from an address that can be believed.
+    fn trust(&self) -> Option<ServiceName> {
+        let remembers = !self.config.trust.remember.get().is_zero();
+        match self.remote {
+            Remote::Believed(_) if remembers => {
+                ServiceName::try_from(self.request.service.clone()).ok()
+            }
+            _ => None,
         }
     }
 
@@ -265,21 +339,19 @@ impl<'w> Login<'w> {
     /// Whether somebody never had anything enrolled and need not yet. Whatever cannot be told is told after the answer.
     fn is_before_deadline(&self) -> bool {
         let (Some(deadline), Subject::Known(account)) =
-            (self.enrollment.deadline, &self.request.subject)
+            (self.config.enrollment.deadline, &self.request.subject)
         else {
             return false;
         };
         let is_before = |now: Time| now < deadline.end();
-        let never_had_any = |record: Record| {
-            let closed = record.state.closed;
-            record.is_vacant() && record.past == Past::Never && closed == Closed::No
-        };
+        let needs_none_yet =
+            |record: Record| record.was_never_enrolled() && record.state.closed == Closed::No;
         self.world.clock.now().is_ok_and(is_before)
             && self
                 .world
                 .store
                 .look(&account.name)
-                .is_ok_and(never_had_any)
+                .is_ok_and(needs_none_yet)
     }
 
     fn verdict_where_optional(&self, account: &Account) -> Option<Verdict> {
@@ -313,13 +385,12 @@ impl<'w> Login<'w> {
             Some(text) => format!("{text}\n{question}"),
             None => question.to_owned(),
         };
-        Step {
-            say: Vec::new(),
-            then: Then::Ask(Prompt {
-                text,
-                echo: self.request.echo,
-            }),
-        }
+        ask(text.into(), self.request.echo)
+    }
+
+    fn end(&self, verdict: Verdict) -> Step {
+        self.note(&verdict);
+        done(verdict)
     }
 
     fn verdict(&mut self, answer: Result<Answer, BadAnswer>) -> Verdict {
@@ -351,7 +422,10 @@ impl<'w> Login<'w> {
             Verdict::Refused(
                 Refusal::Locked { .. } | Refusal::ShareUsedUp | Refusal::Disabled | Refusal::Closed,
             ) => {}
-            Verdict::Accepted(_) | Verdict::Refused(_) | Verdict::Exempt(_) => {
+            Verdict::Accepted(_)
+            | Verdict::Refused(_)
+            | Verdict::Exempt(_)
+            | Verdict::Invited(_) => {
                 self.previous = Some(answer);
             }
         }
@@ -359,8 +433,15 @@ impl<'w> Login<'w> {
     }
 
     fn attempt(&self, account: &Account, answer: &Answer) -> Verdict {
-        let mut attempt = Attempt::new(account.uid, self.place, answer, &self.rules);
         let world = self.world;
+        let trust = self.trust();
+        let mut attempt = Attempt::new(account.uid, self.place, answer, &self.rules);
+        if let Some(service) = &trust {
+            attempt = attempt.to_be_trusted_for(service);
+        }
+        if self.takes_invitations(account) {
+            attempt = attempt.or_an_invitation();
+        }
         let prepared = match answer {
             Answer::Code(_) | Answer::Tail(_) => Ok(()),
             // A record that cannot be read is no reason for less work; what is wrong with it shows below.
@@ -410,6 +491,8 @@ impl<'w> Login<'w> {
     fn note(&self, verdict: &Verdict) {
         let origin = self.origin();
         self.world.audit.note(&match verdict {
+            // What it leads to is noted.
+            Verdict::Invited(_) => return,
             Verdict::Accepted(accepted) => Event::Accepted(origin, accepted),
             Verdict::Refused(refusal) => Event::Rejected(origin, refusal),
             Verdict::Unavailable(fault) => Event::Unavailable(origin, fault),
@@ -417,10 +500,14 @@ impl<'w> Login<'w> {
         });
     }
 
+    fn longest_lock(&self) -> Duration {
+        Duration::from_secs(self.rules.throttle.longest_lock)
+    }
+
     /// Waits until a refusal may be told: it comes no sooner than the floor after the answer, whatever was done for it.
     fn wait_until_floor(&self, answered: Duration) {
         let spent = self.world.clock.elapsed().saturating_sub(answered);
-        let left = self.config.refusal_floor.get().saturating_sub(spent);
+        let left = self.config.login.refusal_floor.get().saturating_sub(spent);
         if !left.is_zero() {
             self.world.clock.sleep(left);
         }
@@ -429,12 +516,37 @@ impl<'w> Login<'w> {
 
 impl Conversation for Login<'_> {
     fn start(&mut self) -> Step {
-        self.begin().unwrap_or_else(|| self.ask(None))
+        if let Some(end) = self.begin() {
+            return end;
+        }
+        match self.first_offer() {
+            Some(offer) => self.show(offer),
+            None => self.ask(None),
+        }
     }
 
     fn answer(&mut self, answer: Result<Answer, BadAnswer>) -> Step {
         let answered = self.world.clock.elapsed();
+        match std::mem::replace(&mut self.stage, Stage::Code) {
+            Stage::Code => {}
+            Stage::Proof(offer) => return self.answer_to_offer(offer, &answer),
+            Stage::BackupCodes(prepared) => {
+                let factor = Factor::NewToken(prepared.label().clone());
+                self.stage = Stage::BackupCodes(prepared);
+                return self.end(Verdict::Accepted(Accepted {
+                    factor,
+                    wrong: WrongCodes::default(),
+                    backup_codes_left: None,
+                }));
+            }
+        }
         let verdict = self.verdict(answer);
+        if let (Verdict::Invited(ticket), Ok(account)) = (&verdict, self.known()) {
+            return match Offer::make(self.config, account, Some(*ticket)) {
+                Ok(offer) => self.show(offer),
+                Err(error) => self.end(Verdict::Unavailable(Fault::Unusable(error.to_string()))),
+            };
+        }
         self.note(&verdict);
         self.questions_left = self.questions_left.saturating_sub(1);
         let say = match &verdict {
@@ -446,11 +558,11 @@ impl Conversation for Login<'_> {
                 };
             }
             Verdict::Refused(refusal) => {
-                messages::refused(refusal, &self.config, self.longest_lock)
+                messages::refused(refusal, &self.config.login, self.longest_lock())
             }
             // The number of questions does not tell whose record it is that cannot be read.
-            Verdict::Unavailable(_) | Verdict::Exempt(_) => {
-                messages::unavailable(&self.config, self.longest_lock)
+            Verdict::Unavailable(_) | Verdict::Exempt(_) | Verdict::Invited(_) => {
+                messages::unavailable(&self.config.login, self.longest_lock())
             }
         };
         self.wait_until_floor(answered);
@@ -458,6 +570,13 @@ impl Conversation for Login<'_> {
             return done(self.fault.take().map_or(verdict, Verdict::Unavailable));
         }
         self.ask(Some(say))
+    }
+}
+
+fn ask(text: Zeroizing<String>, echo: Echo) -> Step {
+    Step {
+        say: Vec::new(),
+        then: Then::Ask(Prompt { text, echo }),
     }
 }
 

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::check::{Accepted, Factor, Next, Refusal};
-use crate::config::LoginConfig;
+use crate::config::{Day, LoginConfig};
 use crate::place::Place;
 use crate::state::WrongCodes;
+use crate::transaction::NotKept;
 
 /// The question.
 pub const PROMPT: &str = "Verification code: ";
@@ -59,6 +60,8 @@ pub fn refused(refusal: &Refusal, login: &LoginConfig, longest_lock: Duration) -
             "Backup codes wait for your administrator since the system was restored. Use your token, or ask."
                 .to_owned()
         }
+        // They proved the invitation.
+        Refusal::InvitationOver => "That invitation does not hold any more. Ask your administrator for a new one.".to_owned(),
         Refusal::TokenWaits => {
             "Your token waits for your administrator since the system was restored. Use another one, or ask.".to_owned()
         }
@@ -70,10 +73,12 @@ pub fn refused(refusal: &Refusal, login: &LoginConfig, longest_lock: Duration) -
         Refusal::Closed => "Your second factor is closed. Ask your administrator to unlock you.".to_owned(),
         Refusal::Disabled => "Too many wrong codes. Ask your administrator to enroll you anew.".to_owned(),
         Refusal::NotEnrolled | Refusal::OtherUid | Refusal::UnknownUser => {
-            "No second factor is set up for you yet. Ask your administrator to enroll you.".to_owned()
+            NOT_ENROLLED.to_owned()
         }
-        Refusal::Denied { .. } => "You may not log in this way. Ask your administrator.".to_owned(),
+        Refusal::Denied { .. } => DENIED.to_owned(),
         Refusal::NotACode(_) => "That is not a code. Type the digits that your authenticator shows.".to_owned(),
+        Refusal::NotProved => NOT_PROVED.to_owned(),
+        Refusal::EnrolledMeanwhile => not_kept(NotKept::EnrolledMeanwhile).to_owned(),
         Refusal::Repeated => "That is the code from before. Wait for the next one.".to_owned(),
     }
 }
@@ -109,6 +114,71 @@ pub fn accepted(accepted: &Accepted) -> Option<String> {
     }
     (!text.is_empty()).then_some(text)
 }
+
+/// What is said where the code that was to prove a new token is none of it, in front of the next question for one.
+#[must_use]
+pub fn not_proved() -> String {
+    format!("{NOT_PROVED}\n{PROOF}")
+}
+
+const NOT_PROVED: &str = "That is not a code of this key. Wait for the next one and try again.";
+
+/// What waits until something was read.
+pub const READ: &str = "Press Enter once you have read this: ";
+
+/// Why an enrollment at login was not kept, and what to do.
+#[must_use]
+pub fn not_kept(reason: NotKept) -> &'static str {
+    match reason {
+        NotKept::EnrolledMeanwhile => {
+            "You were enrolled elsewhere meanwhile, so this key and these backup codes were not kept: delete them. Log in again."
+        }
+        NotKept::InvitationGone => {
+            "Your invitation does not hold any more, so this key and these backup codes were not kept: delete them. Ask your \
+             administrator for a new one."
+        }
+        NotKept::Closed => {
+            "You were locked meanwhile, so this key and these backup codes were not kept: delete them. Ask your administrator."
+        }
+    }
+}
+
+/// What is said, after the first factor, to somebody who has to be enrolled and is not.
+pub const NOT_ENROLLED: &str =
+    "No second factor is set up for you yet. Ask your administrator to enroll you.";
+
+/// What is said to somebody whom a rule keeps out although their key is right.
+pub const DENIED: &str = "You may not log in this way. Ask your administrator.";
+
+/// What is said where the account phase cannot do what it has to.
+pub const UNAVAILABLE: &str =
+    "Your second factor cannot be looked up now. Try again, or tell your administrator.";
+
+/// What is said to somebody who is let in without a second factor for now.
+#[must_use]
+pub fn deadline(last_day: Day) -> String {
+    format!(
+        "After {last_day} you need a second factor to log in, and none is set up for you yet. Ask your administrator to \
+         enroll you."
+    )
+}
+
+/// What is said when few backup codes are left.
+#[must_use]
+pub fn few_codes(left: usize) -> Option<String> {
+    let text = match left {
+        0 => "No backup code is left. Ask your administrator for new ones.".to_owned(),
+        1 => "1 backup code is left. Ask your administrator for new ones.".to_owned(),
+        2..=FEW_CODES => {
+            format!("{left} backup codes are left. Ask your administrator for new ones.")
+        }
+        _ => return None,
+    };
+    Some(text)
+}
+
+/// So many backup codes are few.
+const FEW_CODES: usize = 3;
 
 /// The one text for every refusal.
 fn not_accepted(longest_lock: Duration) -> String {
@@ -210,6 +280,7 @@ mod tests {
             accepted(&Accepted {
                 factor,
                 wrong: wrong.clone(),
+                backup_codes_left: None,
             })
             .unwrap()
         };

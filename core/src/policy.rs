@@ -170,11 +170,12 @@ pub enum ShutGate {
 #[must_use]
 pub fn shut_gate(
     gates: &AtLoginConfig,
-    circumstances: &Circumstances<'_>,
+    service: &str,
+    remote: Remote,
     now: Time,
 ) -> Option<ShutGate> {
-    let is_here = |service: &ServiceName| service.as_str() == circumstances.service;
-    let is_from = |network: &Network| match circumstances.remote {
+    let is_here = |named: &ServiceName| named.as_str() == service;
+    let is_from = |network: &Network| match remote {
         Remote::Believed(address) => network.contains(address),
         // A gate that cannot tell stays shut.
         Remote::MaybeOurs(_) | Remote::NotBelieved => false,

@@ -6,18 +6,21 @@
 mod add_token;
 mod closing;
 mod invitation;
+mod keep;
 mod trust;
 
 pub use add_token::{AddToken, NotAdded};
 pub use closing::{Close, Closing, NotClosed};
 pub use invitation::{CancelInvite, Earlier, Invite, NoInvitation, NotInvited, make_ticket};
+pub use keep::{Keep, NotKept};
 pub use trust::ForgetTrust;
 
 use crate::account::UserName;
 use crate::answer::Answer;
 use crate::backup_codes::{BackupCodeError, BackupCodes};
 use crate::check::{
-    Decision, Fault, Rules, SaltedDigest, Try, Verdict, check, fault, salt_and_cost, window,
+    Decision, Fault, Invitations, Rules, SaltedDigest, Try, Verdict, check, fault, salt_and_cost,
+    window,
 };
 use crate::config::ServiceName;
 use crate::enrollment::Enrollment;
@@ -62,6 +65,7 @@ pub struct Attempt<'a> {
     answer: &'a Answer,
     rules: &'a Rules,
     trust: Option<&'a ServiceName>,
+    invitations: Invitations,
     /// Made at most once for a salt, however often the transaction is applied.
     digest: Option<SaltedDigest>,
     doubt: Option<Doubt>,
@@ -77,6 +81,7 @@ impl<'a> Attempt<'a> {
             answer,
             rules,
             trust: None,
+            invitations: Invitations::NotTaken,
             digest: None,
             doubt: None,
         }
@@ -87,6 +92,15 @@ impl<'a> Attempt<'a> {
     pub fn to_be_trusted_for(self, service: &'a ServiceName) -> Self {
         Self {
             trust: Some(service),
+            ..self
+        }
+    }
+
+    /// An invitation is an answer, too: somebody who is not enrolled may enroll now.
+    #[must_use]
+    pub fn or_an_invitation(self) -> Self {
+        Self {
+            invitations: Invitations::Taken,
             ..self
         }
     }
@@ -103,7 +117,7 @@ impl<'a> Attempt<'a> {
     /// `record` may be out of date; then the digest is made again when it is needed.
     pub fn prepare(&mut self, record: &Record) -> Result<(), BackupCodeError> {
         if let Answer::BackupCode(code) = self.answer {
-            let (salt, cost) = salt_and_cost(record.enrollment.as_ref());
+            let (salt, cost) = salt_and_cost(record);
             self.digest = Some(SaltedDigest::make(code, salt, cost)?);
         }
         Ok(())
@@ -122,6 +136,7 @@ impl Transaction for Attempt<'_> {
                 answer: self.answer,
                 digest: self.digest.as_ref(),
                 trust: self.trust,
+                invitations: self.invitations,
                 rules: self.rules,
             };
             let (salt, cost) = match check(record, &attempt, now) {
@@ -198,25 +213,7 @@ impl Transaction for Enroll<'_> {
         if state.is_disabled() {
             state.clear_failures();
         }
-        let same_person = record
-            .enrollment
-            .as_ref()
-            .is_some_and(|old| old.uid == self.enrollment.uid);
-        if !same_person {
-            // Names get reused: where somebody else got in is no place of this person.
-            state.forget_places();
-            state.wrong = WrongCodes::default();
-        }
-        // An invitation was for somebody who had nothing.
-        state.ticket = None;
-        for token in &self.enrollment.tokens {
-            let proved = self.proved.iter().find(|proved| proved.id == token.id);
-            state
-                .tokens
-                .push(proved.copied().unwrap_or(TokenState::new(token.id)));
-        }
-        let set = self.enrollment.backup_codes.as_ref();
-        state.spent.extend(set.map(|set| SpentCodes::none(set.id)));
+        add_enrollment(&mut state, record, &self.enrollment, &self.proved);
         let outcome = if record.enrollment.is_some() {
             Enrolled::Replaced
         } else {
@@ -224,6 +221,34 @@ impl Transaction for Enroll<'_> {
         };
         (outcome, Change::Enrollment(self.enrollment.clone(), state))
     }
+}
+
+/// Lets a state know of a new enrollment, beside whatever it knows.
+fn add_enrollment(
+    state: &mut State,
+    record: &Record,
+    enrollment: &Enrollment,
+    proved: &[TokenState],
+) {
+    let same_person = record
+        .enrollment
+        .as_ref()
+        .is_some_and(|old| old.uid == enrollment.uid);
+    if !same_person {
+        // Names get reused: where somebody else got in is no place of this person.
+        state.forget_places();
+        state.wrong = WrongCodes::default();
+    }
+    // An invitation was for somebody who had nothing.
+    state.ticket = None;
+    for token in &enrollment.tokens {
+        let proved = proved.iter().find(|proved| proved.id == token.id);
+        state
+            .tokens
+            .push(proved.copied().unwrap_or(TokenState::new(token.id)));
+    }
+    let set = enrollment.backup_codes.as_ref();
+    state.spent.extend(set.map(|set| SpentCodes::none(set.id)));
 }
 
 /// Gives somebody new backup codes.

@@ -97,6 +97,7 @@ fn the_page_for_people_has_what_they_are_told() {
         let accepted = Accepted {
             factor: Factor::BackupCode { left },
             wrong: WrongCodes::default(),
+            backup_codes_left: None,
         };
         messages::accepted(&accepted).unwrap()
     };

@@ -3,55 +3,32 @@
 use std::path::Path;
 
 use nightlatch_core::account::Account;
+use nightlatch_core::admission::{self, LeftByLogin};
 use nightlatch_core::answer::{Answer, BadAnswer};
 use nightlatch_core::audit::{Audit as _, Event, Origin};
 use nightlatch_core::check::{Fault, Verdict};
 use nightlatch_core::combined::Field;
-use nightlatch_core::config::{Config, ConfigError, DEFAULT_PATH, Whose};
+use nightlatch_core::config::{Config, DEFAULT_PATH, Whose};
 use nightlatch_core::login::{
-    AsksFor, Conversation, Login, Otherwise, Prompt, Request, Subject, Then, World,
+    AsksFor, Conversation, Login, Otherwise, Prompt, Request, Subject, Then,
 };
 use nightlatch_core::messages::PROMPT_FOR_BOTH;
-use nightlatch_core::store::FileStore;
-use nightlatch_core::surroundings::System;
-use nightlatch_core::time::SystemClock;
 use pamsm::PamError;
 
 use crate::arguments::{Arguments, FirstPass, Forward, Skip};
+use crate::handover::Handover;
 use crate::host::{ConversationFailed, HostLog, NotKept, PamHost};
-use crate::memory;
-use crate::shield::CallerShield;
+use crate::setting::{Reach, Setting};
 
 /// Asks for a second factor. Whatever is not a success denies; only an explicit exemption is `PAM_IGNORE`.
 pub fn authenticate(host: &dyn PamHost, words: &[String]) -> PamError {
     // What an earlier login of this host prepared is not this one's.
     drop(host.handed_over());
-    let service = host.service();
-    let misconfigured = |problem: &str| {
-        HostLog(host).note(&Event::Misconfigured {
-            service: &service,
-            problem,
-        });
-        PamError::SERVICE_ERR
+    let Setting { arguments, config } = match Setting::read(host, words) {
+        Ok(setting) => setting,
+        Err(code) => return code,
     };
-    let arguments = match Arguments::parse(words) {
-        Ok(arguments) => arguments,
-        Err(bad) => return misconfigured(&bad.to_string()),
-    };
-    // A process that is not root must not be the one to decide, and may not read what it would take.
-    if host.effective_uid() != 0 {
-        let problem =
-            "the application does not run as root, so that codes cannot be checked for it";
-        return unavailable(host, &Fault::Unusable(problem.to_owned()));
-    }
-    if let Some(problem) = memory::shortage() {
-        return unavailable(host, &Fault::Unusable(problem.to_owned()));
-    }
-    let config = match load(&arguments) {
-        Ok(config) => config,
-        Err(error) => return misconfigured(&error.to_string()),
-    };
-    let code = match request(host, &arguments, &config, service) {
+    let code = match request(host, &arguments, &config) {
         Ok(request) => converse(host, &arguments, &config, request),
         Err(code) => code,
     };
@@ -61,20 +38,13 @@ pub fn authenticate(host: &dyn PamHost, words: &[String]) -> PamError {
     code
 }
 
-fn load(arguments: &Arguments) -> Result<Config, ConfigError> {
-    match &arguments.config {
-        Some(path) => Config::load(path),
-        None => Config::load_default(),
-    }
-}
-
 /// Who wants to come in.
-fn request(
+pub fn request(
     host: &dyn PamHost,
     arguments: &Arguments,
     config: &Config,
-    service: String,
 ) -> Result<Request, PamError> {
+    let service = host.service();
     let name = host
         .user()
         .map_err(|ConversationFailed| conversation_failed(host, ""))?;
@@ -111,15 +81,14 @@ fn converse(
     request: Request,
 ) -> PamError {
     let name = request.subject.name_to_log().to_owned();
-    let store = FileStore::new(&config.store.dir).with_shield(Box::new(CallerShield));
-    let clock = SystemClock::new();
-    let audit = HostLog(host);
+    let reach = Reach::of(host, config);
+    let world = reach.world();
     if arguments.debug {
         let config_file = arguments
             .config
             .as_deref()
             .unwrap_or(Path::new(DEFAULT_PATH));
-        audit.note(&Event::Began {
+        world.audit.note(&Event::Began {
             origin: Origin {
                 user: &name,
                 service: &request.service,
@@ -129,12 +98,7 @@ fn converse(
             config: &config_file.to_string_lossy(),
         });
     }
-    let world = World {
-        store: &store,
-        clock: &clock,
-        audit: &audit,
-        surroundings: &System,
-    };
+    let visitor = request.clone();
     let mut login = Login::new(world, config, request);
     let mut field = match arguments.first_pass {
         FirstPass::Leave => None,
@@ -158,7 +122,7 @@ fn converse(
                     Forward::Password => forward(host, arguments, config, &login, field, &verdict),
                 };
                 return match forwarded {
-                    Ok(()) => code_of(&verdict, arguments),
+                    Ok(()) => end(host, arguments, config, login, visitor, &verdict),
                     Err(NotForwarded::ConversationFailed) => conversation_failed(host, &name),
                     Err(NotForwarded::NotKept) => PamError::AUTHINFO_UNAVAIL,
                 };
@@ -192,7 +156,7 @@ fn forward(
         (None, Verdict::Exempt(_)) if arguments.first_pass != FirstPass::Only => {
             let text = arguments.prompt.as_deref().unwrap_or(PROMPT_FOR_BOTH);
             let prompt = Prompt {
-                text: text.to_owned(),
+                text: text.to_owned().into(),
                 echo: arguments.echo,
             };
             match host.ask(&prompt, AsksFor::Both) {
@@ -209,7 +173,7 @@ fn forward(
             let right = field.answer().ok().and_then(|code| login.spend(&code));
             right.map_or(field.whole(), |factor| field.before(&factor))
         }
-        Verdict::Refused(_) | Verdict::Unavailable(_) => {
+        Verdict::Refused(_) | Verdict::Unavailable(_) | Verdict::Invited(_) => {
             field.before_the_likely_code(config.token.digits)
         }
     };
@@ -223,11 +187,46 @@ enum NotForwarded {
     NotKept,
 }
 
+/// Ends with the verdict's code. What has to wait for a right first factor is handed over to the account phase.
+fn end(
+    host: &dyn PamHost,
+    arguments: &Arguments,
+    config: &Config,
+    login: Login<'_>,
+    request: Request,
+    verdict: &Verdict,
+) -> PamError {
+    let code = code_of(verdict, arguments);
+    if !matches!(code, PamError::SUCCESS | PamError::IGNORE) {
+        return code;
+    }
+    let prepared = login.into_prepared();
+    let must_arrive = prepared.is_some();
+    let handed = host.user().map_err(drop).and_then(|user| {
+        let left = LeftByLogin {
+            prepared,
+            say: admission::to_tell(config, verdict),
+        };
+        let handover = Handover {
+            user,
+            request,
+            left,
+        };
+        host.hand_over(handover).map_err(|NotKept| ())
+    });
+    if handed.is_err() && must_arrive {
+        let problem = "the application kept nothing for the account phase (pam_set_data failed)";
+        return unavailable(host, &Fault::Unusable(problem.to_owned()));
+    }
+    code
+}
+
 /// The table of docs/pam.md.
 fn code_of(verdict: &Verdict, arguments: &Arguments) -> PamError {
     match verdict {
         Verdict::Accepted(_) => PamError::SUCCESS,
-        Verdict::Refused(_) => PamError::AUTH_ERR,
+        // An invitation leads to a question, never to an end.
+        Verdict::Refused(_) | Verdict::Invited(_) => PamError::AUTH_ERR,
         Verdict::Unavailable(_) => PamError::AUTHINFO_UNAVAIL,
         Verdict::Exempt(_) => match arguments.skip {
             Skip::Ignore => PamError::IGNORE,
@@ -236,7 +235,7 @@ fn code_of(verdict: &Verdict, arguments: &Arguments) -> PamError {
     }
 }
 
-fn unavailable(host: &dyn PamHost, fault: &Fault) -> PamError {
+pub fn unavailable(host: &dyn PamHost, fault: &Fault) -> PamError {
     let (service, rhost) = (host.service(), host.rhost());
     let origin = Origin {
         user: "",
@@ -247,7 +246,7 @@ fn unavailable(host: &dyn PamHost, fault: &Fault) -> PamError {
     PamError::AUTHINFO_UNAVAIL
 }
 
-fn conversation_failed(host: &dyn PamHost, user: &str) -> PamError {
+pub fn conversation_failed(host: &dyn PamHost, user: &str) -> PamError {
     let (service, rhost) = (host.service(), host.rhost());
     let origin = Origin {
         user,
@@ -285,7 +284,7 @@ mod tests {
         let text = "[store]\ndir = \"/nonexistent/nightlatch\"\n[login]\nrefusal_floor = \"0s\"\n";
         let config = Config::parse(&format!("{text}{toml}"), Path::new("test")).unwrap();
         let arguments = Arguments::parse(&[]).unwrap();
-        request(host, &arguments, &config, "sshd".to_owned()).map_or_else(
+        request(host, &arguments, &config).map_or_else(
             |code| code,
             |request| converse(host, &arguments, &config, request),
         )

@@ -4,11 +4,16 @@
 //! did. So what `auth` only prepares waits here, in the host's memory ([`PamHost`](crate::host::PamHost)), and goes when the
 //! host ends the transaction, when it authenticates again, or when `account` takes it.
 
+use nightlatch_core::admission::LeftByLogin;
+use nightlatch_core::login::Request;
+
 /// What waits for the account phase.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Handover {
-    /// The canonical name of the account that it is for. A module in between may have changed `PAM_USER`.
-    pub user: String,
-    /// What the person is to be told then.
-    pub say: Vec<String>,
+    /// `PAM_USER` as it was. A module in between may have changed it.
+    pub user: Vec<u8>,
+    /// Whose login it was, and where it came from.
+    pub request: Request,
+    /// What is to be kept and told.
+    pub left: LeftByLogin,
 }

@@ -14,6 +14,7 @@ mod libpam;
 mod memory;
 #[cfg(feature = "planted-faults")]
 mod planted;
+mod setting;
 mod shield;
 
 use pamsm::{Pam, PamError, PamFlags, PamServiceModule};
@@ -26,10 +27,7 @@ struct Nightlatch;
 impl PamServiceModule for Nightlatch {
     fn authenticate(pam: Pam, flags: PamFlags, arguments: Vec<String>) -> PamError {
         let host = LibPam::new(pam, flags);
-        let code = guarded(&host, || auth::authenticate(&host, &arguments));
-        #[cfg(feature = "planted-faults")]
-        planted::hand_over(&host, &arguments, code);
-        code
+        guarded(&host, || auth::authenticate(&host, &arguments))
     }
 
     /// Success always, and nothing is read: sudo has made root the user by now, and IGNORE here breaks `su` in a stack
@@ -38,9 +36,9 @@ impl PamServiceModule for Nightlatch {
         PamError::SUCCESS
     }
 
-    fn acct_mgmt(pam: Pam, flags: PamFlags, _: Vec<String>) -> PamError {
+    fn acct_mgmt(pam: Pam, flags: PamFlags, arguments: Vec<String>) -> PamError {
         let host = LibPam::new(pam, flags);
-        guarded(&host, || account::account(&host))
+        guarded(&host, || account::account(&host, &arguments))
     }
 
     fn open_session(_: Pam, _: PamFlags, _: Vec<String>) -> PamError {

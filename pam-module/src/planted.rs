@@ -4,9 +4,6 @@
 use std::alloc::{Layout, alloc, dealloc};
 use std::hint::black_box;
 
-use pamsm::PamError;
-
-use crate::handover::Handover;
 use crate::host::PamHost;
 
 /// Commits the fault that an argument of the module names. `None` is a word that names none.
@@ -17,22 +14,9 @@ pub fn commit(word: &str) -> Option<()> {
         "use-after-free" => use_after_free(),
         "leak" => leak(),
         "uninitialised" => decide_by_uninitialised(),
-        // Once it is known how the hook ended: see below.
-        "hand-over" => {}
         _ => return None,
     }
     Some(())
-}
-
-/// Hands something over to the account phase, where a success is told to.
-pub fn hand_over(host: &dyn PamHost, words: &[String], code: PamError) {
-    let user = host.user().unwrap_or_default();
-    if code == PamError::SUCCESS && words.iter().any(|word| word == "hand-over") {
-        let _ = host.hand_over(Handover {
-            user: String::from_utf8_lossy(&user).into_owned(),
-            say: vec!["handed over".to_owned()],
-        });
-    }
 }
 
 fn overread() {

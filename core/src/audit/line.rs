@@ -59,6 +59,9 @@ impl Line {
         match &accepted.factor {
             Factor::Token { label, .. } => self.quoted("token", label.as_str()),
             Factor::BackupCode { left } => self.word("factor", "backup-code").word("left", left),
+            Factor::NewToken(label) => self
+                .word("factor", "new-token")
+                .quoted("token", label.as_str()),
         };
         if accepted.wrong.count > 0 {
             self.word("wrong_since_last", accepted.wrong.count);

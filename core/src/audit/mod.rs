@@ -46,6 +46,22 @@ pub enum Event<'a> {
         /// What, what follows from it, and the mend.
         problem: &'a Problem,
     },
+    /// Somebody who is not enrolled was shown a new token.
+    Offered {
+        /// Whose login it is.
+        origin: Origin<'a>,
+        /// What opened the offer.
+        by: Opened,
+    },
+    /// Somebody enrolled in their login: the first factor was right, and it is kept.
+    EnrolledAtLogin {
+        /// Whose login it is.
+        origin: Origin<'a>,
+        /// The token's label.
+        label: &'a str,
+        /// What opened the offer.
+        by: Opened,
+    },
     /// The configuration or the module's arguments are wrong; everybody is refused.
     Misconfigured {
         /// The PAM service.
@@ -165,6 +181,24 @@ pub enum Event<'a> {
     },
 }
 
+/// What let somebody enroll in their login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// The policy alone.
+    ByPolicy,
+    /// An invitation.
+    ByInvitation,
+}
+
+impl Opened {
+    fn word(self) -> &'static str {
+        match self {
+            Self::ByPolicy => "policy",
+            Self::ByInvitation => "invitation",
+        }
+    }
+}
+
 /// Whose login it is, and where it comes from.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'a> {
@@ -209,11 +243,12 @@ impl Event<'_> {
                 | Refusal::TokenWaits
                 | Refusal::BackupCodesWait,
             ) => Severity::Warning,
-            Self::Accepted(..) | Self::Exempt(..) => Severity::Info,
+            Self::Accepted(..) | Self::Exempt(..) | Self::Offered { .. } => Severity::Info,
             Self::Began { .. } => Severity::Debug,
             Self::Rejected(..)
             | Self::ConversationFailed(..)
             | Self::Enrolled { .. }
+            | Self::EnrolledAtLogin { .. }
             | Self::TokenAdded { .. }
             | Self::CodesRenewed { .. }
             | Self::TokenRemoved { .. }
@@ -265,6 +300,17 @@ impl Event<'_> {
                 line.word("event", "unresolved")
                     .origin(origin)
                     .told("problem", &problem.to_string());
+            }
+            Self::Offered { origin, by } => {
+                line.word("event", "offered")
+                    .word("by", by.word())
+                    .origin(origin);
+            }
+            Self::EnrolledAtLogin { origin, label, by } => {
+                line.word("event", "enrolled-at-login")
+                    .word("by", by.word())
+                    .origin(origin)
+                    .quoted("token", label);
             }
             Self::Misconfigured { service, problem } => {
                 line.word("event", "misconfigured")

@@ -27,6 +27,7 @@ fn events_are_rendered_as_documented() {
             digits: Digits::SIX,
         },
         wrong: WrongCodes::default(),
+        backup_codes_left: None,
     };
     let backup = Accepted {
         factor: Factor::BackupCode { left: 7 },
@@ -34,6 +35,7 @@ fn events_are_rendered_as_documented() {
             count: 4,
             from: Vec::new(),
         },
+        backup_codes_left: None,
     };
     for (event, line) in [
         (
@@ -90,7 +92,7 @@ fn events_are_rendered_as_documented() {
 
 /// One of each event with every key that it can have. An event that is missing here does not compile: see `place_of`.
 fn one_of_each<'a>(
-    accepted: &'a [Accepted; 2],
+    accepted: &'a [Accepted; 3],
     refusal: &'a Refusal,
     unresolved: &'a Problem,
 ) -> Vec<Event<'a>> {
@@ -155,6 +157,16 @@ fn one_of_each<'a>(
         },
         Event::InvitationCancelled { user, by },
         Event::TrustForgotten { user, by, count: 2 },
+        Event::Accepted(origin, &accepted[2]),
+        Event::Offered {
+            origin,
+            by: Opened::ByInvitation,
+        },
+        Event::EnrolledAtLogin {
+            origin,
+            label,
+            by: Opened::ByPolicy,
+        },
     ]
 }
 
@@ -164,6 +176,7 @@ fn place_of(event: &Event<'_>) -> usize {
         Event::Accepted(_, accepted) => match accepted.factor {
             Factor::Token { .. } => 0,
             Factor::BackupCode { .. } => 1,
+            Factor::NewToken(_) => 21,
         },
         Event::Rejected(..) => 2,
         Event::Unavailable(..) => 3,
@@ -184,6 +197,8 @@ fn place_of(event: &Event<'_>) -> usize {
         Event::Invited { .. } => 18,
         Event::InvitationCancelled { .. } => 19,
         Event::TrustForgotten { .. } => 20,
+        Event::Offered { .. } => 22,
+        Event::EnrolledAtLogin { .. } => 23,
     }
 }
 
@@ -217,10 +232,12 @@ fn the_documentation_has_every_event_with_its_severity_and_keys() {
             digits: Digits::SIX,
         },
         Factor::BackupCode { left: 7 },
+        Factor::NewToken(Label::parse("phone").unwrap()),
     ]
     .map(|factor| Accepted {
         factor,
         wrong: wrong.clone(),
+        backup_codes_left: None,
     });
     let locked = Refusal::Wrong { locked_for: 30 };
     let unresolved = Problem::from("something".to_owned());
@@ -270,6 +287,9 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::Denied { rule: 1 },
         Refusal::NotACode(BadAnswer::Empty),
         Refusal::Repeated,
+        Refusal::InvitationOver,
+        Refusal::NotProved,
+        Refusal::EnrolledMeanwhile,
     ]
 }
 
@@ -290,6 +310,9 @@ fn place_of_refusal(refusal: &Refusal) -> usize {
         Refusal::Denied { .. } => 11,
         Refusal::NotACode(_) => 12,
         Refusal::Repeated => 13,
+        Refusal::InvitationOver => 14,
+        Refusal::NotProved => 15,
+        Refusal::EnrolledMeanwhile => 16,
     }
 }
 

@@ -120,6 +120,7 @@ impl Person {
             answer,
             digest: None,
             trust: self.trust.as_ref(),
+            invitations: Invitations::NotTaken,
             rules: &RULES,
         };
         match check(&self.record, &attempt, self.now) {
@@ -279,6 +280,7 @@ fn a_digest_is_asked_for_only_where_the_answer_has_a_backup_codes_shape_and_the_
         answer: &backup,
         digest: None,
         trust: None,
+        invitations: Invitations::NotTaken,
         rules: &RULES,
     };
     assert!(matches!(
@@ -323,6 +325,7 @@ fn a_digest_under_another_salt_is_not_compared() {
         answer: &backup,
         digest: Some(&made),
         trust: None,
+        invitations: Invitations::NotTaken,
         rules: &RULES,
     };
     assert!(matches!(
@@ -450,6 +453,7 @@ fn nobody_enrolled_is_refused_and_a_backup_codes_shape_costs_the_same() {
         answer: &backup,
         digest: None,
         trust: None,
+        invitations: Invitations::NotTaken,
         rules: &RULES,
     };
     assert!(matches!(

@@ -106,6 +106,21 @@ pub struct TokenConfig {
     pub look_ahead: Number<1, 100>,
 }
 
+impl TokenConfig {
+    /// The name that authenticators show: the configured one, else that of this host up to its first dot, which keeps a QR code
+    /// small.
+    #[must_use]
+    pub fn issuer_or_host(&self) -> String {
+        if let Some(issuer) = &self.issuer {
+            return issuer.as_str().to_owned();
+        }
+        let name = nix::unistd::gethostname().unwrap_or_default();
+        let name = name.to_string_lossy();
+        let short = name.split('.').next().unwrap_or_default();
+        Issuer::parse(short).map_or_else(|_| "Nightlatch".to_owned(), Into::into)
+    }
+}
+
 impl Default for TokenConfig {
     fn default() -> Self {
         Self {

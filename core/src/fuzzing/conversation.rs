@@ -110,7 +110,7 @@ impl Transcript {
         match step.then {
             Then::Ask(prompt) => {
                 self.questions += 1;
-                self.said.push(prompt.text);
+                self.said.push(prompt.text.to_string());
             }
             Then::Done(verdict) => {
                 let is_shut = matches!(verdict, Verdict::Refused(_) | Verdict::Unavailable(_));

@@ -72,6 +72,7 @@ fn line(kind: u8, names: &[&str; NAMES]) -> String {
             count: u32::from(kind >> 6),
             from: Vec::new(),
         },
+        backup_codes_left: None,
     };
     let rendered = |event: Event<'_>| event.render();
     match kind % 32 {

@@ -300,7 +300,7 @@ fn a_used_code_is_told_as_such_in_the_next_login() {
         if let Then::Ask(prompt) = step.then {
             assert_eq!(
                 prompt.text,
-                "That code was already used. The next one comes in 30 seconds.\nVerification code: "
+                "That code was already used. The next one comes in 30 seconds.\nVerification code: ".to_owned().into()
             );
             return;
         }

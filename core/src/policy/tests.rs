@@ -220,7 +220,12 @@ fn all_gates_that_are_given_must_be_open() {
         ("ticket = true", &outside, last_day, None),
     ] {
         assert_eq!(
-            shut_gate(&gates(lines), circumstances, now),
+            shut_gate(
+                &gates(lines),
+                circumstances.service,
+                circumstances.remote,
+                now
+            ),
             shut,
             "{lines}"
         );

@@ -440,6 +440,15 @@ impl State {
             || self.spent_of(set).is_none()
     }
 
+    /// How many backup codes of an enrollment were not spent yet, if it has any.
+    #[must_use]
+    pub fn backup_codes_left(&self, enrollment: &Enrollment) -> Option<usize> {
+        let set = enrollment.backup_codes.as_ref()?;
+        let codes = set.digests.len();
+        let spent = self.spent_of(set.id)?.count(codes);
+        Some(codes.saturating_sub(spent))
+    }
+
     /// What is spent of a set.
     #[must_use]
     pub fn spent_of(&self, set: Id) -> Option<&SpentCodes> {

@@ -57,6 +57,12 @@ impl Record {
             && (self.state.standing == Standing::Alone || self.state == State::default())
     }
 
+    /// Whether nothing is enrolled for sure, and never was.
+    #[must_use]
+    pub fn was_never_enrolled(&self) -> bool {
+        self.is_vacant() && self.past == Past::Never
+    }
+
     /// Whether nothing is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -85,6 +85,7 @@ fn tell(screen: &Screen, user: &str, verdict: &Verdict, why: Option<String>) -> 
             let factor = match &accepted.factor {
                 Factor::Token { label, .. } => format!("the code of {}", shown(label.as_str())),
                 Factor::BackupCode { .. } => "the backup code".to_owned(),
+                Factor::NewToken(_) => bail!("{NO_ENROLLING}"),
             };
             screen.say(&format!(
                 "Accepted: a login would have let {user} in. Now {factor} is used up."
@@ -113,6 +114,7 @@ fn tell(screen: &Screen, user: &str, verdict: &Verdict, why: Option<String>) -> 
         Verdict::Unavailable(fault) => {
             bail!("a login would not have let {user} in, right code or not: {fault}")
         }
+        Verdict::Invited(_) => bail!("{NO_ENROLLING}"),
     }
 }
 
@@ -138,10 +140,12 @@ impl<'a> Outcome<'a> {
                 let factor = match accepted.factor {
                     Factor::Token { .. } => "token",
                     Factor::BackupCode { .. } => "backup-code",
+                    Factor::NewToken(_) => "new-token",
                 };
                 outcome("accepted", Some(factor), None)
             }
             Verdict::Refused(refusal) => outcome("refused", None, Some(refusal.reason())),
+            Verdict::Invited(_) => outcome("refused", None, None),
             Verdict::Unavailable(_) => outcome("unavailable", None, None),
             Verdict::Exempt(exemption) => outcome("exempt", None, Some(exemption.reason())),
         }
@@ -156,8 +160,15 @@ fn on_this_host(config: &Config) -> Config {
         .rhost_from
         .retain(|service| service.as_str() != SERVICE);
     config.login.local.push(ServiceName::known(SERVICE));
+    // What is shown in a login is kept by its account phase, and there is none here.
+    config
+        .at_login
+        .services
+        .retain(|service| service.as_str() != SERVICE);
     config
 }
+
+const NO_ENROLLING: &str = "nobody enrolls here: this is a fault in Nightlatch, please report it";
 
 /// Passes events on to the log, and keeps what a login does not say: why an answer was refused.
 struct Witness<'a> {

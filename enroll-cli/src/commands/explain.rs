@@ -277,7 +277,9 @@ impl Scene<'_> {
             ),
             Verdict::Unavailable(fault) => unavailable(&user, fault),
             // Nothing was answered.
-            Verdict::Accepted(_) => outcome("asked", None, format!("{user} is asked for a code.")),
+            Verdict::Accepted(_) | Verdict::Invited(_) => {
+                outcome("asked", None, format!("{user} is asked for a code."))
+            }
         }
     }
 
@@ -340,7 +342,10 @@ impl Scene<'_> {
         if self.ruling != Ruling::Mode || config.enrollment.mode != Mode::AtLogin {
             return Some("");
         }
-        match policy::shut_gate(&config.at_login, self.circumstances, now)? {
+        let Circumstances {
+            service, remote, ..
+        } = *self.circumstances;
+        match policy::shut_gate(&config.at_login, service, remote, now)? {
             ShutGate::Services => Some(", and this is no service of [at_login]"),
             ShutGate::Networks => Some(", and this is from no network of [at_login]"),
             ShutGate::Until => Some(", and the last day of [at_login] is over"),

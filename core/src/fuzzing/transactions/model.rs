@@ -158,6 +158,7 @@ impl Model {
             Ok(Verdict::Accepted(accepted)) => self.opened(login, &accepted),
             Ok(Verdict::Refused(Refusal::Wrong { .. })) | Err(_) => self.wrong += 1,
             Ok(Verdict::Exempt(_)) => panic!("nobody is exempt"),
+            Ok(Verdict::Invited(_)) => panic!("nobody takes invitations"),
             Ok(Verdict::Refused(_) | Verdict::Unavailable(_)) => {}
         }
     }

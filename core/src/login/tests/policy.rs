@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::GroupName;
 use crate::state::Standing;
+use crate::store::Past;
 use crate::surroundings::{GroupEntry, Unresolved};
 
 /// A scene with these rules, and whatever else is in the text.

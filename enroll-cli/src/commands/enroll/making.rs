@@ -3,7 +3,6 @@
 use anyhow::anyhow;
 use nightlatch_core::account::Account;
 use nightlatch_core::backup_codes::{BackupCode, BackupCodes, Cost};
-use nightlatch_core::config::Issuer;
 use nightlatch_core::id::Id;
 use nightlatch_core::token::{Counter, Kind, Secret, Token, otpauth_uri};
 use zeroize::Zeroizing;
@@ -62,7 +61,7 @@ impl New {
             algorithm,
             digits: arguments.digits.unwrap_or(defaults.digits),
         };
-        let issuer = defaults.issuer.clone().map_or_else(this_host, Into::into);
+        let issuer = defaults.issuer_or_host();
         let uri = otpauth_uri(&token, &issuer, account.name.as_str());
         Ok(Self { token, origin, uri })
     }
@@ -93,12 +92,4 @@ pub fn given_secret(
 /// Backup codes, as many as configured.
 pub fn backup_codes(app: &App) -> anyhow::Result<(BackupCodes, Vec<BackupCode>)> {
     BackupCodes::make(app.config.backup_codes.count, Cost::DEFAULT).map_err(|error| anyhow!(error))
-}
-
-/// The name of this host up to its first dot, which keeps the QR code small.
-fn this_host() -> String {
-    let name = nix::unistd::gethostname().unwrap_or_default();
-    let name = name.to_string_lossy();
-    let short = name.split('.').next().unwrap_or_default();
-    Issuer::parse(short).map_or_else(|_| "Nightlatch".to_owned(), Into::into)
 }

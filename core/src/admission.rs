@@ -1,0 +1,235 @@
+//! The account phase: what waits until everything before it succeeded, the first factor too.
+//!
+//! It keeps an enrollment that was prepared in the login, tells what is to be told once, and looks after those whom the
+//! application let in without asking PAM for anything (sshd does so with a public key): a rule that denies holds for them
+//! too, and where the administrator says so, nobody gets in so who is not enrolled.
+
+use crate::at_login::Prepared;
+use crate::audit::{Event, Origin};
+use crate::check::{Accepted, Exemption, Factor, Fault, Refusal, Verdict};
+use crate::config::{Config, Mode, SecondFactor};
+use crate::login::{Echo, Prompt, Request, Subject, World};
+use crate::messages;
+use crate::policy::{self, Ruling};
+use crate::state::Closed;
+use crate::store::{Record, StoreError};
+use crate::surroundings;
+use crate::transaction::{self, Keep, NotKept};
+
+/// What the login of the same person left for this phase.
+#[derive(Debug, Default)]
+pub struct LeftByLogin {
+    /// An enrollment that is to be kept now.
+    pub prepared: Option<Prepared>,
+    /// What the person is to be told.
+    pub say: Vec<String>,
+}
+
+/// What comes of the account phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// What the person is told, whatever comes of it.
+    pub say: Vec<String>,
+    /// What the person is to read before it ends, as a question that any answer will do for: what is only told to somebody who
+    /// is refused is shown by no ssh.
+    pub have_read: Option<Prompt>,
+    /// Whether they come in.
+    pub entry: Entry,
+}
+
+/// Whether somebody comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// They do.
+    Open,
+    /// They do not.
+    Refused,
+    /// It cannot be told, so they do not.
+    Unavailable,
+}
+
+/// What is told in the account phase of a login that ended so, once the first factor is known to be right.
+#[must_use]
+pub fn to_tell(config: &Config, verdict: &Verdict) -> Vec<String> {
+    let text = match verdict {
+        Verdict::Exempt(Exemption::Deadline) => config.enrollment.deadline.map(messages::deadline),
+        // Whoever used a backup code was told how many are left.
+        Verdict::Accepted(Accepted {
+            factor: Factor::Token { .. },
+            backup_codes_left: Some(left),
+            ..
+        }) => messages::few_codes(*left),
+        _ => None,
+    };
+    text.into_iter().collect()
+}
+
+/// The account phase of somebody whose login left something for it.
+#[must_use]
+pub fn admit(world: World<'_>, config: &Config, request: &Request, left: LeftByLogin) -> Admission {
+    let Some(prepared) = left.prepared else {
+        return Admission {
+            say: left.say,
+            have_read: None,
+            entry: Entry::Open,
+        };
+    };
+    let mut keep = Keep {
+        prepared: &prepared,
+        rules: &config.rules(),
+    };
+    let who = &prepared.enrollment.user;
+    let origin = origin(request);
+    match transaction::run(world.store, world.clock, who, &mut keep) {
+        Ok(Ok(())) => {
+            world.audit.note(&Event::EnrolledAtLogin {
+                origin,
+                label: prepared.label().as_str(),
+                by: prepared.opened(),
+            });
+            Admission {
+                say: left.say,
+                have_read: None,
+                entry: Entry::Open,
+            }
+        }
+        Ok(Err(reason)) => {
+            let refusal = match reason {
+                NotKept::EnrolledMeanwhile => Refusal::EnrolledMeanwhile,
+                NotKept::InvitationGone => Refusal::InvitationOver,
+                NotKept::Closed => Refusal::Closed,
+            };
+            world.audit.note(&Event::Rejected(origin, &refusal));
+            Admission {
+                say: Vec::new(),
+                have_read: Some(Prompt {
+                    text: format!("{}\n{}", messages::not_kept(reason), messages::READ).into(),
+                    echo: Echo::On,
+                }),
+                entry: Entry::Refused,
+            }
+        }
+        Err(error) => unavailable(world, origin, &error),
+    }
+}
+
+/// The account phase of somebody whom nobody asked: at a service like sshd, which has proofs of its own. On this host nobody
+/// is asked whom root lets through (su, sudo without a password).
+#[must_use]
+pub fn admit_unasked(world: World<'_>, config: &Config, request: &Request) -> Admission {
+    if !config.comes_from_elsewhere(&request.service) {
+        return open(Vec::new());
+    }
+    let origin = origin(request);
+    let (circumstances, unresolved) = surroundings::gather(
+        config,
+        &request.subject,
+        &request.service,
+        request.rhost.as_deref(),
+        world.surroundings,
+    );
+    for problem in &unresolved {
+        world.audit.note(&Event::Unresolved { origin, problem });
+    }
+    let needs_enrollment = match policy::rule(config, &circumstances) {
+        Ruling::Rule {
+            says: SecondFactor::Deny,
+            number: rule,
+        } => {
+            let refusal = Refusal::Denied { rule };
+            world.audit.note(&Event::Rejected(origin, &refusal));
+            return refused(messages::DENIED);
+        }
+        Ruling::Rule {
+            says: SecondFactor::Skip,
+            ..
+        } => return open(Vec::new()),
+        Ruling::Rule {
+            says: SecondFactor::Require,
+            ..
+        } => true,
+        Ruling::Mode => config.enrollment.mode != Mode::Optional,
+    };
+    let must = config.account.require_enrollment && needs_enrollment;
+    let account = match &request.subject {
+        Subject::Known(account) => account,
+        Subject::Unknown | Subject::Unresolved(_) if !must => return open(Vec::new()),
+        Subject::Unknown => {
+            world
+                .audit
+                .note(&Event::Rejected(origin, &Refusal::UnknownUser));
+            return refused(messages::NOT_ENROLLED);
+        }
+        Subject::Unresolved(fault) => {
+            world.audit.note(&Event::Unavailable(origin, fault));
+            return Admission {
+                say: Vec::new(),
+                have_read: None,
+                entry: Entry::Unavailable,
+            };
+        }
+    };
+    let record = match world.store.look(&account.name) {
+        Ok(record) => record,
+        Err(error) if must => return unavailable(world, origin, &error),
+        // Nothing is decided by it but what is said.
+        Err(_) => return open(Vec::new()),
+    };
+    if let Some(enrollment) = &record.enrollment {
+        let left = record.state.backup_codes_left(enrollment);
+        return open(left.and_then(messages::few_codes).into_iter().collect());
+    }
+    let before_deadline = before_deadline(world, config, &record);
+    match before_deadline {
+        Some(warning) => open(vec![warning]),
+        None if must => {
+            world
+                .audit
+                .note(&Event::Rejected(origin, &Refusal::NotEnrolled));
+            refused(messages::NOT_ENROLLED)
+        }
+        None => open(Vec::new()),
+    }
+}
+
+/// What somebody is told who need not be enrolled yet.
+fn before_deadline(world: World<'_>, config: &Config, record: &Record) -> Option<String> {
+    let deadline = config.enrollment.deadline?;
+    let now = world.clock.now().ok()?;
+    let needs_none_yet = record.was_never_enrolled() && record.state.closed == Closed::No;
+    (now < deadline.end() && needs_none_yet).then(|| messages::deadline(deadline))
+}
+
+fn open(say: Vec<String>) -> Admission {
+    Admission {
+        say,
+        have_read: None,
+        entry: Entry::Open,
+    }
+}
+
+fn refused(text: &str) -> Admission {
+    Admission {
+        say: vec![text.to_owned()],
+        have_read: None,
+        entry: Entry::Refused,
+    }
+}
+
+fn unavailable(world: World<'_>, origin: Origin<'_>, error: &StoreError) -> Admission {
+    let fault = Fault::Unusable(error.to_string());
+    world.audit.note(&Event::Unavailable(origin, &fault));
+    Admission {
+        say: vec![messages::UNAVAILABLE.to_owned()],
+        have_read: None,
+        entry: Entry::Unavailable,
+    }
+}
+
+fn origin(request: &Request) -> Origin<'_> {
+    Origin {
+        user: request.subject.name_to_log(),
+        service: &request.service,
+        rhost: request.rhost.as_deref(),
+    }
+}

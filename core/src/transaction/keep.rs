@@ -1,0 +1,68 @@
+//! Keeps what somebody enrolled inside a login, once the first factor is known to be right.
+
+use super::{Transaction, add_enrollment, state_to_change};
+use crate::at_login::Prepared;
+use crate::check::{Rules, open_invitation};
+use crate::state::Closed;
+use crate::store::{Change, Past, Record};
+use crate::time::Time;
+
+/// Keeps an enrollment that was prepared, if nobody was faster and its invitation still holds.
+#[derive(Debug)]
+pub struct Keep<'a> {
+    /// What was prepared.
+    pub prepared: &'a Prepared,
+    /// The administrator's rules.
+    pub rules: &'a Rules,
+}
+
+/// Why an enrollment that was prepared is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotKept {
+    /// Another login enrolled the person meanwhile, or an administrator did.
+    EnrolledMeanwhile,
+    /// The invitation was used, withdrawn or replaced, or it ended; or somebody was removed, who needs one now.
+    InvitationGone,
+    /// An administrator closed the person.
+    Closed,
+}
+
+impl Transaction for Keep<'_> {
+    type Outcome = Result<(), NotKept>;
+
+    fn apply(&mut self, record: &Record, now: Time) -> (Self::Outcome, Change) {
+        if let Some(reason) = self.refusal(record, now) {
+            return (Err(reason), Change::Nothing);
+        }
+        let Prepared {
+            enrollment,
+            proved,
+            from,
+            ..
+        } = self.prepared;
+        let mut state = state_to_change(record, self.rules, now);
+        add_enrollment(&mut state, record, enrollment, std::slice::from_ref(proved));
+        state.note_success(from.place, now);
+        if let Some(service) = &from.trust {
+            state.note_trust(service, from.place, now);
+        }
+        (Ok(()), Change::Enrollment(enrollment.clone(), state))
+    }
+}
+
+impl Keep<'_> {
+    fn refusal(&self, record: &Record, now: Time) -> Option<NotKept> {
+        if record.enrollment.is_some() {
+            return Some(NotKept::EnrolledMeanwhile);
+        }
+        if record.state.closed == Closed::Yes {
+            return Some(NotKept::Closed);
+        }
+        let holds = match self.prepared.ticket {
+            Some(id) => open_invitation(record)
+                .is_some_and(|ticket| ticket.id == id && !ticket.is_expired(now)),
+            None => record.past == Past::Never,
+        };
+        (!holds).then_some(NotKept::InvitationGone)
+    }
+}
