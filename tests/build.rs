@@ -1,6 +1,5 @@
 //! Builds the small libpam applications: `driver/pam-driver.c` for the contract tests, once more with AddressSanitizer, and
-//! `driver/pam-bench.c` for the benchmark; `driver/pam_stand_in.c`, a module; and `driver/nss-down.c`, a name service that is
-//! down.
+//! `driver/pam-bench.c` for the benchmark; and `driver/nss-down.c`, a name service that is down.
 //!
 //! Here rather than at a test's first use: the tests run as root and in parallel, and what they leave in `target/` would
 //! belong to root.
@@ -30,12 +29,6 @@ fn main() {
             "-Wl,--as-needed",
         ],
         "NIGHTLATCH_SANITIZED_PAM_DRIVER_BUILT",
-    );
-    build(
-        "pam_stand_in",
-        "pam_stand_in.so",
-        &["-shared", "-fPIC"],
-        "NIGHTLATCH_PAM_STAND_IN_BUILT",
     );
     build(
         "nss-down",

@@ -52,12 +52,6 @@ pub fn pam_driver() -> PathBuf {
     )
 }
 
-/// The module that stands in for the login that enrolls somebody.
-#[must_use]
-pub fn stand_in_module() -> PathBuf {
-    PathBuf::from(env!("NIGHTLATCH_PAM_STAND_IN_BUILT"))
-}
-
 /// The folder with the name service that is down, for glibc to look in.
 #[must_use]
 pub fn name_services() -> &'static Path {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::authenticator::Phone;
 use crate::screen::Screen;
 use crate::ssh::{self, Client, PROMPT};
 use crate::terminal::Terminal;
@@ -108,6 +109,37 @@ impl Caller {
     pub fn answers(&mut self, answer: &str) -> &mut Self {
         self.terminal.type_line(answer);
         self
+    }
+
+    /// The phone of somebody who types the key that is on the screen: the eight groups at the end of a line.
+    #[must_use]
+    pub fn phone_by_key(&self) -> Phone {
+        let screen = self.screen().text();
+        let key = screen.lines().find_map(|line| {
+            let is_group = |word: &&str| {
+                let base32 = |c: char| c.is_ascii_uppercase() || ('2'..='7').contains(&c);
+                word.len() == 4 && word.chars().all(base32)
+            };
+            let mut groups: Vec<_> = line.split(' ').rev().take_while(is_group).collect();
+            groups.reverse();
+            (groups.len() == 8).then(|| groups.concat())
+        });
+        Phone::new(&key.unwrap_or_else(|| panic!("no key:\n{screen}")))
+    }
+
+    /// The backup codes on the screen.
+    #[must_use]
+    pub fn backup_codes(&self) -> Vec<String> {
+        let screen = self.screen().text();
+        let is_code =
+            |word: &&str| word.len() == 24 && word.split('-').all(|group| group.len() == 4);
+        let codes = screen.split_whitespace().filter(is_code);
+        codes.map(str::to_owned).collect()
+    }
+
+    /// Hangs up.
+    pub fn hangs_up(self) {
+        drop(self);
     }
 
     /// Asserts that the login was let in, and that the other side computes.

@@ -250,6 +250,31 @@ impl<'w> Person<'w> {
         Caller::begin(program, window, &client, &self.password)
     }
 
+    /// Begins a login by the stock `ssh` that may enroll the person, with that password.
+    #[must_use]
+    pub fn comes_with_password(&self, password: &str) -> Caller {
+        self.world.start_sshd();
+        let client = self.client("keyboard-interactive");
+        Caller::begin(Program::OpenSsh, Window::LARGE, &client, password)
+    }
+
+    /// The same with the right password.
+    #[must_use]
+    pub fn comes(&self) -> Caller {
+        self.comes_with_password(&self.password)
+    }
+
+    /// The same from another machine.
+    #[must_use]
+    pub fn comes_from(&self, neighbour: &Neighbour) -> Caller {
+        self.world.start_sshd();
+        let client = Client {
+            from: Some(neighbour),
+            ..self.client("keyboard-interactive")
+        };
+        Caller::begin(Program::OpenSsh, Window::LARGE, &client, &self.password)
+    }
+
     /// Begins a login by SSH's method `password`, in which sshd gives the password as the answer to every question.
     #[must_use]
     pub fn ssh_by_password_method(&self) -> Ssh {

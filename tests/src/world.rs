@@ -186,6 +186,12 @@ impl World {
         }
     }
 
+    /// Makes the store, as a package does: without one nobody is let in, nor enrolled in a login.
+    pub fn make_store(&self) {
+        let _ = self.nightlatch(&["invite", "root"]).succeeds();
+        let _ = self.nightlatch(&["invite", "root", "--cancel"]).succeeds();
+    }
+
     /// Begins a login by `ssh` of somebody who may not even exist, with that password; the client tells what sshd offers.
     pub fn ssh_of(&self, user: &str, password: &str) -> Ssh {
         self.start_sshd();

@@ -1,18 +1,15 @@
 //! Enrolling inside a login, by the programs that people log in with: what each of them makes of the prompt that shows the
 //! picture, on real terminals, against the real sshd.
-//!
-//! Until the login shows that prompt itself, [`enrollment_at_login`] has a stand-in show it.
 
 #![allow(clippy::unwrap_used, reason = "to panic is how a test reports")]
 
 use nightlatch_core::account::UserName;
-use nightlatch_core::backup_codes::{BackupCodes, Cost, Count};
 use nightlatch_core::id::Id;
 use nightlatch_core::messages;
 use nightlatch_core::offer::{self, QrForm};
 use nightlatch_core::token::{Algorithm, Digits, Kind, Label, Period, Secret, Token};
 use nightlatch_tests::{
-    Background, Caller, Phone, Program, StandIn, Terminal, Window, World, oathtool, pyotp_scanning,
+    Background, Caller, Phone, Program, Stack, Terminal, Window, World, oathtool, pyotp_scanning,
     sandboxed,
 };
 
@@ -170,24 +167,24 @@ fn enrolls_at_login(
 /// Somebody new logs in with that program and is shown what enrolls them.
 fn begins(world: &World, program: Program, window: Window, form: QrForm) -> Caller {
     let name = format!("{program:?}-{}", window.columns).to_ascii_lowercase();
-    enrollment_at_login(world, &name, form);
+    enrollment_at_login(world, form);
     let mut caller = world.user(&name).logs_in_with(program, window);
     caller.is_asked(messages::PROOF);
     caller
 }
 
-/// Sets sshd up so that whoever is not enrolled is shown what enrolls them after their password. A stand-in shows it.
-fn enrollment_at_login(world: &World, user: &str, form: QrForm) {
-    let token = token(Algorithm::Sha1);
-    let user = UserName::parse(user).unwrap();
-    let (_, codes) = BackupCodes::make(Count::DEFAULT, Cost::DEFAULT).unwrap();
-    let refused = "Not accepted. After several wrong codes, wait up to 15 minutes.";
-    StandIn {
-        offer: &offer::offer(&token, "nightlatch", &user, form),
-        again: &format!("{refused}\n{}", messages::PROOF),
-        backup_codes: &offer::backup_codes(&codes),
-    }
-    .takes_codes_of(&Phone::new(&token.secret.to_base32()), world);
+/// Sets sshd up so that whoever is not enrolled is shown what enrolls them after their password.
+fn enrollment_at_login(world: &World, form: QrForm) {
+    let form = match form {
+        QrForm::Utf8 => "utf8",
+        QrForm::Ascii => "ascii",
+        QrForm::None => "none",
+    };
+    world.configure(&format!(
+        "[enrollment]\nmode = \"at-login\"\n[at_login]\nopen = true\nqr = \"{form}\"\n[token]\nissuer = \"nightlatch\"\n"
+    ));
+    world.host_stack("sshd", Stack::PasswordAndCode);
+    world.make_store();
 }
 
 /// Gives a code, sees ten backup codes, says that they are kept, and is in.
@@ -195,10 +192,7 @@ fn proves(caller: &mut Caller, phone: &Phone) {
     caller.answers(&phone.code()).is_asked(messages::KEPT);
     let screen = caller.screen().text();
     assert!(screen.contains(messages::BACKUP_CODES), "{screen}");
-    let codes = screen
-        .split_whitespace()
-        .filter(|word| word.len() == 24 && word.split('-').all(|group| group.len() == 4));
-    assert_eq!(codes.count(), 10, "{screen}");
+    assert_eq!(caller.backup_codes().len(), 10, "{screen}");
     caller.answers("").is_let_in();
 }
 
@@ -211,19 +205,9 @@ fn by_picture(caller: &Caller) -> Phone {
     phone
 }
 
-/// The phone of somebody who types the key that is on the screen: the eight groups at the end of a line.
+/// The phone of somebody who types the key that is on the screen.
 fn by_key(caller: &Caller) -> Phone {
-    let screen = caller.screen().text();
-    let key = screen.lines().find_map(|line| {
-        let is_group = |word: &&str| {
-            let base32 = |c: char| c.is_ascii_uppercase() || ('2'..='7').contains(&c);
-            word.len() == 4 && word.chars().all(base32)
-        };
-        let mut groups: Vec<_> = line.split(' ').rev().take_while(is_group).collect();
-        groups.reverse();
-        (groups.len() == 8).then(|| groups.concat())
-    });
-    Phone::new(&key.unwrap_or_else(|| panic!("no key:\n{screen}")))
+    caller.phone_by_key()
 }
 
 /// Asserts that what is offered is read off a terminal, and is the token.

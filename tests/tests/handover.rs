@@ -1,5 +1,5 @@
 //! What `auth` prepares waits in the host's memory for the account phase, through the real libpam: it is for one person, one
-//! login and one time. The module that hands over at every success is the one with planted faults.
+//! login and one time. Here it is the warning that few backup codes are left.
 
 use nightlatch_tests::{Code, Person, Stack, Tries, World, sandboxed};
 
@@ -9,7 +9,10 @@ fn what_auth_hands_over_reaches_account_once() {
         let alice = handing_over(world);
         let outcome = opening(&alice).calling(&["auth", "acct", "acct"]).run();
         outcome.gives(Code::Success).leaves_the_host_alone();
-        assert_eq!(outcome.only().notices(), ["handed over"]);
+        assert_eq!(
+            outcome.only().notices(),
+            ["3 backup codes are left. Ask your administrator for new ones."]
+        );
     });
 }
 
@@ -42,11 +45,11 @@ fn what_an_earlier_login_of_the_host_prepared_is_gone() {
 fn another_module_in_the_same_stack_does_not_take_it_for_its_own() {
     sandboxed(|world| {
         let alice = handing_over(world);
+        world.install_faulty_module();
         world.stack(
             HANDING,
             Stack::Lines(
-                "auth required pam_nightlatch_faulty.so hand-over\n\
-                 account required pam_nightlatch.so\n",
+                "auth required pam_nightlatch.so\naccount required pam_nightlatch_faulty.so\n",
             ),
         );
         let outcome = opening(&alice).calling(&["auth", "acct"]).run();
@@ -56,14 +59,8 @@ fn another_module_in_the_same_stack_does_not_take_it_for_its_own() {
 }
 
 fn handing_over(world: &World) -> Person<'_> {
-    world.install_faulty_module();
-    world.stack(
-        HANDING,
-        Stack::Lines(
-            "auth required pam_nightlatch_faulty.so hand-over\n\
-             account required pam_nightlatch_faulty.so\n",
-        ),
-    );
+    world.configure("[backup_codes]\ncount = 3\n");
+    world.stack(HANDING, Stack::CodeOnly(""));
     world.user("alice").enrolled()
 }
 

@@ -186,7 +186,12 @@ fn the_reader_agrees_on_what_version_2_of_a_body_may_say_and_that_version_1_may_
         let ticket = format!("ticket {OTHER} {salt} {hash} 1795487400\n");
         let trusted = |count: u32| -> String {
             (0..count)
-                .map(|n| format!("trusted ssh+d.1@_-X local:{n} {n}\n"))
+                .flat_map(|n| {
+                    [
+                        "trusted ssh+d.1@_-X local:".to_owned(),
+                        format!("{n} {n}\n"),
+                    ]
+                })
                 .collect()
         };
         let all = format!(

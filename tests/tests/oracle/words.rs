@@ -47,6 +47,6 @@ fn what_matters(transcript: &str) -> String {
     transcript
         .lines()
         .filter(|line| !line.starts_with("debug1:") || line.contains("can continue"))
-        .map(|line| format!("{}\n", line.trim_end()))
+        .flat_map(|line| [line.trim_end(), "\n"])
         .collect()
 }
