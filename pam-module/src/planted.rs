@@ -4,8 +4,6 @@
 use std::alloc::{Layout, alloc, dealloc};
 use std::hint::black_box;
 
-use crate::host::PamHost;
-
 /// Commits the fault that an argument of the module names. `None` is a word that names none.
 pub fn commit(word: &str) -> Option<()> {
     match word {

@@ -293,6 +293,21 @@ impl<'w> Person<'w> {
         })
     }
 
+    /// Whether a key alone, where nothing can be asked, gets as far as running a command.
+    #[must_use]
+    pub fn gets_in_by_key_alone(&self) -> bool {
+        let key = self.key();
+        self.world.start_sshd();
+        let client = Client {
+            key: Some(&key),
+            ..self.client("publickey")
+        };
+        let mut words = client.ssh();
+        words.push("true".to_owned());
+        let run = Run::of(Command::new(&words[0]).args(&words[1..]), "");
+        run.status == Some(0)
+    }
+
     /// The same where the password is asked for after the key. It is given at once.
     #[must_use]
     pub fn ssh_with_key_and_password(&self) -> Ssh {
