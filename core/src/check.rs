@@ -331,7 +331,7 @@ pub fn check(record: &Record, attempt: &Try<'_>, now: Time) -> Decision {
     let Some(enrollment) = &record.enrollment else {
         return match attempt.invitations {
             Invitations::Taken => invitation(record, attempt, now),
-            Invitations::NotTaken => refuse_after_the_same_work(attempt, Refusal::NotEnrolled),
+            Invitations::NotTaken => refuse_after_the_same_work(attempt, nothing_enrolled(record)),
         };
     };
     match decide(record, enrollment, attempt, now) {
@@ -340,6 +340,14 @@ pub fn check(record: &Record, attempt: &Try<'_>, now: Time) -> Decision {
             Decision::Answer(verdict, Some(state))
         }
         other => other,
+    }
+}
+
+/// Why nothing opens for somebody who has nothing enrolled.
+fn nothing_enrolled(record: &Record) -> Refusal {
+    match record.state.closed {
+        Closed::Yes => Refusal::Closed,
+        Closed::No => Refusal::NotEnrolled,
     }
 }
 

@@ -67,6 +67,7 @@ fn whatever_is_answered(world: &World, watcher: Watcher) {
 fn whatever_a_login_meets(world: &World, watcher: Watcher) {
     world.install_modules_watched_by(watcher);
     places(world, &|tries| run(tries, watcher));
+    offers(world, &|tries| run(tries, watcher));
     rules(world, &|tries| run(tries, watcher));
     callers(world, watcher);
     refusals_of_the_host(world, &|tries| run(tries, watcher));
@@ -103,7 +104,7 @@ fn answers(world: &World, run: &dyn Fn(Tries) -> Outcome) {
     }
     let field = format!("pass{}", alice.backup_codes()[4]);
     run(alice.tries().service("forwarding").answers([field])).gives(Code::Success);
-    world.stack("handing", Stack::Lines(HANDING_OVER));
+    world.stack("handing", Stack::CodeOnly(""));
     for (user, code) in [
         ("alice", &alice.backup_codes()[2]),
         ("bob", &alice.backup_codes()[3]),
@@ -284,10 +285,6 @@ fn damaged_records(world: &World, run: &dyn Fn(Tries) -> Outcome) {
     run(always()).gives(Code::AuthinfoUnavail);
 }
 
-/// A module that hands something over from `auth` to `account`.
-const HANDING_OVER: &str = "auth required pam_nightlatch_faulty.so hand-over\n\
-    account required pam_nightlatch_faulty.so\n";
-
 /// Asserts that a fault which the module is told to commit is seen, and what the tool calls it.
 fn sees(world: &World, watcher: Watcher, fault: &str, called: &str) {
     world.install_modules_watched_by(watcher);
@@ -298,4 +295,24 @@ fn sees(world: &World, watcher: Watcher, fault: &str, called: &str) {
     let tries = world.tries_of("nobody").service("faulty");
     let said = tries.conversation("fail").watched_by(watcher).breaks();
     assert!(said.contains(called), "{fault}: {said}");
+}
+
+/// What is shown to somebody who could enroll, and is not proved or broken off.
+fn offers(world: &World, run: &dyn Fn(Tries) -> Outcome) {
+    world.make_store();
+    let nora = world.user("nora");
+    for form in ["utf8", "ascii", "none"] {
+        world.configure(&format!(
+            "[enrollment]\nmode = \"at-login\"\n[at_login]\nservices = [\"door\"]\nopen = true\nqr = \"{form}\"\n"
+        ));
+        run(nora.tries().always_answers("000000")).gives(Code::AuthErr);
+        run(nora.tries()).gives(Code::ConvErr);
+    }
+    world.configure(
+        "[enrollment]\nmode = \"at-login\"\n[at_login]\nservices = [\"door\"]\nticket = true\n",
+    );
+    let invited = world.nightlatch(&["invite", "nora", "--json"]).succeeds();
+    let ticket = invited.json()["ticket"].as_str().unwrap().to_owned();
+    run(nora.tries().always_answers("3467-9CFH-JKMR-TWXY-3467")).gives(Code::AuthErr);
+    run(nora.tries().answers([&ticket[..], "000000"])).gives(Code::ConvErr);
 }

@@ -3,7 +3,7 @@
 //! Nothing is spent here: an invitation is used up where what it led to is [kept](crate::transaction::Keep). Wrong ones are
 //! charged like wrong codes.
 
-use super::{Decision, Refusal, Try, Verdict, refuse_after_the_same_work, shut};
+use super::{Decision, Refusal, Try, Verdict, nothing_enrolled, refuse_after_the_same_work, shut};
 use crate::answer::Answer;
 use crate::state::{Integrity, Ticket};
 use crate::store::Record;
@@ -13,7 +13,7 @@ use crate::time::Time;
 /// Decides about an answer where nothing is enrolled.
 pub(super) fn invitation(record: &Record, attempt: &Try<'_>, now: Time) -> Decision {
     let (Some(ticket), Answer::BackupCode(_)) = (open_invitation(record), attempt.answer) else {
-        return refuse_after_the_same_work(attempt, Refusal::NotEnrolled);
+        return refuse_after_the_same_work(attempt, nothing_enrolled(record));
     };
     let digest = match attempt.digest {
         Some(made) if made.salt == ticket.salt && made.cost == Ticket::COST => &made.digest,

@@ -7,7 +7,7 @@ use crate::account::UserName;
 use crate::answer::OneTimeCode;
 use crate::backup_codes::BackupCodes;
 use crate::id::Id;
-use crate::state::{Bucket, KnownPlace, SpentCodes, TokenState, Usable};
+use crate::state::{Bucket, KnownPlace, SpentCodes, Standing, TokenState, Usable};
 use crate::store::Past;
 use crate::testing::token::token;
 use crate::testing::{CHEAP, NOW, RULES};
@@ -661,4 +661,32 @@ fn of_a_set_that_the_state_does_not_know_no_code_opens() {
     );
     let code = alice.code(0);
     assert!(is_accepted(&alice.answers(&code)));
+}
+
+#[test]
+fn whoever_is_closed_and_not_enrolled_is_refused_for_that() {
+    let answer = Answer::parse(b"123456").unwrap();
+    let record = Record {
+        state: State {
+            standing: Standing::Alone,
+            closed: Closed::Yes,
+            ..State::default()
+        },
+        ..Record::default()
+    };
+    for invitations in [Invitations::NotTaken, Invitations::Taken] {
+        let attempt = Try {
+            uid: 1000,
+            place: Place::Elsewhere,
+            answer: &answer,
+            digest: None,
+            trust: None,
+            invitations,
+            rules: &RULES,
+        };
+        assert!(matches!(
+            check(&record, &attempt, NOW),
+            Decision::Answer(Verdict::Refused(Refusal::Closed), None)
+        ));
+    }
 }
