@@ -301,6 +301,10 @@ impl Course {
             rules: &RULES,
         };
         let login = self.model.login(0, 0);
+        if mend != Mend::Clock {
+            // It may have been done with all but answering when somebody logs in meanwhile.
+            self.model.closed = false;
+        }
         let outcome = self.troubled(trouble, &login, |house, model| {
             house.run(&mut unlock, model.now)
         });
