@@ -15,7 +15,7 @@ use crate::answer::Answer;
 use crate::check::Verdict;
 use crate::place::Place;
 use crate::safe_file::planted::{self, Plan};
-use crate::state::{Integrity, TokenState};
+use crate::state::{Closed, Integrity, TokenState};
 use crate::store::StoreError;
 use crate::token::Period;
 use crate::transaction::{
@@ -129,7 +129,7 @@ impl Course {
     /// the person anew. It may have been done with all but tidying up by then, so that what was enrolled before may open.
     fn login_past_a_change(&mut self, login: &Login, with: u8, trouble: Trouble) {
         // Who is enrolled anew is not closed.
-        self.model.closed = false;
+        self.model.closed = Closed::No;
         let (now, rules) = (self.model.now, &RULES);
         let mut enroll = Enroll {
             enrollment: self.model.new_enrollment(1),
@@ -251,21 +251,18 @@ impl Course {
 
     fn remove(&mut self, with: u8, trouble: Trouble) {
         let mut label = None;
-        let becomes = match self.model.enrollment.clone() {
-            Some(mut enrollment) => {
-                let first = enrollment.tokens.remove(0);
-                label = (with & 1 == 0).then_some(first.label);
-                if label.is_none() || enrollment.tokens.is_empty() {
-                    Becomes::Removed
-                } else {
-                    Becomes::Enrolled(enrollment)
-                }
+        let becomes = if let Some(mut enrollment) = self.model.enrollment.clone() {
+            let first = enrollment.tokens.remove(0);
+            label = (with & 1 == 0).then_some(first.label);
+            if label.is_none() || enrollment.tokens.is_empty() {
+                Becomes::Removed
+            } else {
+                Becomes::Enrolled(enrollment)
             }
-            None => {
-                // What is left is taken away, and that somebody is closed with it.
-                self.model.closed = false;
-                Becomes::Same
-            }
+        } else {
+            // What is left is taken away, and that somebody is closed with it.
+            self.model.closed = Closed::No;
+            Becomes::Same
         };
         let rules = &RULES;
         self.change(becomes, trouble, Remove { label, rules });
@@ -303,7 +300,7 @@ impl Course {
         let login = self.model.login(0, 0);
         if mend != Mend::Clock {
             // It may have been done with all but answering when somebody logs in meanwhile.
-            self.model.closed = false;
+            self.model.closed = Closed::No;
         }
         let outcome = self.troubled(trouble, &login, |house, model| {
             house.run(&mut unlock, model.now)
@@ -323,7 +320,7 @@ impl Course {
             house.run(&mut close, model.now)
         });
         match outcome {
-            Ok(Ok(_)) => self.model.closed = true,
+            Ok(Ok(_)) => self.model.closed = Closed::Yes,
             Ok(Err(error)) => assert!(self.model.may_be_lost, "{error}"),
             Err(_) => {}
         }

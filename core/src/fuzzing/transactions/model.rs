@@ -11,7 +11,7 @@ use crate::check::{Accepted, Factor, Fault, Refusal, Rules, Verdict, fault};
 use crate::enrollment::Enrollment;
 use crate::id::Id;
 use crate::place::Place;
-use crate::state::{Integrity, Ticket, TokenState};
+use crate::state::{Closed, Integrity, Ticket, TokenState};
 use crate::store::{Record, StoreError};
 use crate::testing::token::token;
 use crate::testing::{CHEAP, NOW, RULES as DEFAULTS};
@@ -26,7 +26,7 @@ pub(super) struct Model {
     /// What is enrolled.
     pub enrollment: Option<Enrollment>,
     /// An administrator closed the person, for sure.
-    pub closed: bool,
+    pub closed: Closed,
     /// The invitations that may be open.
     tickets: BTreeSet<Id>,
     /// A slot rotted or a backup came back: the state may not be the one that belongs to the enrollment.
@@ -62,7 +62,7 @@ impl Model {
         Self {
             now: NOW,
             enrollment: None,
-            closed: false,
+            closed: Closed::No,
             tickets: BTreeSet::new(),
             may_be_lost: false,
             becomes: Becomes::Same,
@@ -166,7 +166,7 @@ impl Model {
     fn opened(&mut self, login: &Login, accepted: &Accepted) {
         assert_eq!(login.uid, UID);
         assert!(!self.disabled, "disabled until enrolled anew");
-        assert!(!self.closed, "closed until unlocked");
+        assert_eq!(self.closed, Closed::No, "closed until unlocked");
         match (&login.answer, &accepted.factor) {
             (Answer::Code(code), Factor::Token { label, .. }) => {
                 let token = &self.tokens[label.as_str()];
@@ -230,7 +230,7 @@ impl Model {
             if new.is_some() {
                 self.tickets.clear();
             } else {
-                self.closed = false;
+                self.closed = Closed::No;
             }
             self.enrollment = new;
             self.disabled = false;
@@ -250,7 +250,7 @@ impl Model {
     pub(super) fn unlocked(&mut self, mend: Mend, for_sure: bool) {
         let set = self.enrollment.as_ref().and_then(set_of);
         if mend != Mend::Clock {
-            self.closed = false;
+            self.closed = Closed::No;
         }
         match mend {
             Mend::Locks => {
@@ -282,7 +282,7 @@ impl Model {
     /// An older state, or the same, came back from a backup.
     pub(super) fn restored(&mut self) {
         self.rotted();
-        self.closed = false;
+        self.closed = Closed::No;
         let tokens = self.enrollment.iter().flat_map(|it| &it.tokens);
         self.waiting_tokens.extend(
             tokens
