@@ -6,7 +6,7 @@ use crate::answer::{Answer, BadAnswer};
 use crate::at_login::{Offer, Whence};
 use crate::audit::Event;
 use crate::check::{Fault, Refusal, Verdict};
-use crate::config::Mode;
+use crate::config::{Mode, Whose};
 use crate::policy::{self, Ruling};
 use crate::state::Closed;
 use crate::store::{Past, Record};
@@ -32,6 +32,7 @@ impl Login<'_> {
             && self.ruling == Ruling::Mode
             // A field for both has no room for a conversation.
             && self.request.asks_for == AsksFor::Code
+            && !self.is_behind_another_password()
             && record.is_vacant()
             && record.state.closed == Closed::No;
         let Ok(now) = self.world.clock.now() else {
@@ -45,6 +46,12 @@ impl Login<'_> {
         } else {
             Gate::Open
         }
+    }
+
+    /// Whether the first factor is perhaps that of another account than the one that is asked for a code: then it says nothing
+    /// about who enrolls, for whoever has somebody's terminal has a password of their own.
+    fn is_behind_another_password(&self) -> bool {
+        self.request.real_uid != 0 && self.config.whose(&self.request.service) == Whose::Invoker
     }
 
     /// Whether an invitation is an answer here.

@@ -198,3 +198,35 @@ fn a_group_that_cannot_be_resolved_is_logged_and_skips_nobody() {
         assert!(first.starts_with(said), "{first}");
     }
 }
+
+/// The password that was right there is the target's, and anybody has one of their own to go to.
+#[test]
+fn nobody_enrolls_behind_the_password_of_another_account() {
+    let mut scene = Scene::new();
+    let su = "[enrollment]\nmode = \"at-login\"\n[at_login]\nopen = true\nservices = [\"su\"]\n";
+    let asked = |scene: &Scene, real_uid| {
+        let request = Request {
+            service: "su".to_owned(),
+            rhost: None,
+            real_uid,
+            ..scene.login(Subject::Known(bob())).request
+        };
+        let world = World {
+            store: &scene.store,
+            clock: &scene.clock,
+            audit: &scene.log,
+            surroundings: &System,
+        };
+        question(&Login::new(world, &scene.config, request).start()).to_owned()
+    };
+    for (invoker, real_uid, may_enroll) in [
+        ("", 1001, true),
+        ("[service.su]\nsubject = \"invoker\"\n", 1001, false),
+        // root is asked for the target's.
+        ("[service.su]\nsubject = \"invoker\"\n", 0, true),
+    ] {
+        scene.config = Config::parse(&format!("{su}{invoker}"), "test".as_ref()).unwrap();
+        let question = asked(&scene, real_uid);
+        assert_eq!(question.ends_with(messages::PROOF), may_enroll, "{invoker}");
+    }
+}
