@@ -4,7 +4,7 @@ use super::{Transaction, add_enrollment, state_to_change};
 use crate::at_login::Prepared;
 use crate::check::{Rules, open_invitation};
 use crate::state::Closed;
-use crate::store::{Change, Past, Record};
+use crate::store::{Change, Record};
 use crate::time::Time;
 
 /// Keeps an enrollment that was prepared, if nobody was faster and its invitation still holds.
@@ -61,8 +61,50 @@ impl Keep<'_> {
         let holds = match self.prepared.ticket {
             Some(id) => open_invitation(record)
                 .is_some_and(|ticket| ticket.id == id && !ticket.is_expired(now)),
-            None => record.past == Past::Never,
+            // Where half a record is missing, an enrollment would hide that.
+            None => record.was_never_enrolled(),
         };
         (!holds).then_some(NotKept::InvitationGone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::at_login::Whence;
+    use crate::enrollment::Enrollment;
+    use crate::place::Place;
+    use crate::state::TokenState;
+    use crate::testing::RULES;
+    use crate::testing::token::token;
+    use crate::transaction::tests::{apply, enrolled};
+
+    #[test]
+    fn nothing_is_kept_over_a_record_whose_enrollment_was_lost_meanwhile() {
+        let token = token(9, "phone");
+        let prepared = Prepared {
+            proved: TokenState::new(token.id),
+            enrollment: Enrollment {
+                tokens: vec![token],
+                ..enrolled().enrollment.unwrap()
+            },
+            ticket: None,
+            from: Whence {
+                place: Place::Elsewhere,
+                trust: None,
+            },
+        };
+        let keep = || Keep {
+            prepared: &prepared,
+            rules: &RULES,
+        };
+        assert_eq!(apply(&mut Record::default(), keep()), Ok(()));
+        let mut lost = Record {
+            enrollment: None,
+            ..enrolled()
+        };
+        let before = lost.state.clone();
+        assert!(apply(&mut lost, keep()).is_err());
+        assert_eq!(lost.state, before);
     }
 }
