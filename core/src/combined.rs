@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::answer::{Answer, BadAnswer, Tail};
 use crate::backup_codes::BackupCode;
 use crate::check::{Factor, Verdict};
+use crate::state::State;
 use crate::store::{Change, Record};
 use crate::time::Time;
 use crate::token::Digits;
@@ -130,7 +131,17 @@ impl Transaction for Uncharged<'_> {
 
     fn apply(&mut self, record: &Record, now: Time) -> (Option<Factor>, Change) {
         match self.0.apply(record, now) {
-            (Verdict::Accepted(accepted), change) => (Some(accepted.factor), change),
+            (Verdict::Accepted(accepted), Change::State(state)) => {
+                // Whoever was not charged for guesses forgets nobody's wrong codes with a lucky one, and makes no place known.
+                let before = &record.state;
+                let state = State {
+                    wrong: before.wrong.clone(),
+                    places: before.places.clone(),
+                    elsewhere: before.elsewhere,
+                    ..state
+                };
+                (Some(accepted.factor), Change::State(state))
+            }
             _ => (None, Change::Nothing),
         }
     }

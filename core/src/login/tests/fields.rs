@@ -83,3 +83,36 @@ fn the_question_for_both_says_so() {
     login.request.asks_for = AsksFor::Both;
     assert_eq!(question(&login.start()), "Password & verification code: ");
 }
+
+#[test]
+fn a_code_that_was_used_without_being_asked_for_forgets_no_wrong_ones() {
+    let mut scene = Scene::new();
+    let mut login = scene.login(Subject::Known(alice()));
+    login.start();
+    login.answer(typed("000000"));
+    drop(login);
+    let skip = "[[rule]]\nsecond_factor = \"skip\"\n";
+    scene.config = Config::parse(skip, "test".as_ref()).unwrap();
+    let login = scene.login(Subject::Known(alice()));
+    let right = behind_a_password(&scene.code()).unwrap();
+    assert!(login.spend(&right).is_some());
+    let state = scene.store.look(&alice().name).unwrap().state;
+    assert_eq!(
+        (state.wrong.count, state.elsewhere.failures, state.places),
+        (1, 1, vec![])
+    );
+}
+
+#[test]
+fn whoever_may_enroll_is_not_asked_for_a_code_because_their_password_ends_in_digits() {
+    let mut scene = Scene::new();
+    let open = "[enrollment]\nmode = \"at-login\"\n[at_login]\nopen = true\n";
+    scene.config = Config::parse(open, "test".as_ref()).unwrap();
+    let mut login = scene.login(Subject::Known(bob()));
+    let step = login.start_with(behind_a_password("123456"), Otherwise::Ask);
+    assert!(question(&step).ends_with(messages::PROOF));
+    // Nobody is asked where nobody may be.
+    let mut login = scene.login(Subject::Known(bob()));
+    let end = login.start_with(behind_a_password("123456"), Otherwise::Refuse);
+    assert!(matches!(verdict(end), Verdict::Refused(_)));
+}
