@@ -227,6 +227,12 @@ impl<'w> Login<'w> {
         if let Some(end) = self.begin() {
             return end;
         }
+        // Whoever may enroll now has no code yet: what their password ends in is none.
+        if otherwise == Otherwise::Ask
+            && let Some(offer) = self.first_offer()
+        {
+            return self.show(offer);
+        }
         self.questions_left = match otherwise {
             Otherwise::Ask => self.questions_left.saturating_add(1),
             Otherwise::Refuse => 1,
