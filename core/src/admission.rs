@@ -131,7 +131,8 @@ pub fn admit_unasked(world: World<'_>, config: &Config, request: &Request) -> Ad
     for problem in &unresolved {
         world.audit.note(&Event::Unresolved { origin, problem });
     }
-    let needs_enrollment = match policy::rule(config, &circumstances) {
+    let ruling = policy::rule(config, &circumstances);
+    let needs_enrollment = match ruling {
         Ruling::Rule {
             says: SecondFactor::Deny,
             number: rule,
@@ -175,11 +176,26 @@ pub fn admit_unasked(world: World<'_>, config: &Config, request: &Request) -> Ad
         // Nothing is decided by it but what is said.
         Err(_) => return open(Vec::new()),
     };
-    if let Some(enrollment) = &record.enrollment {
-        let left = record.state.backup_codes_left(enrollment);
-        return open(left.and_then(messages::few_codes).into_iter().collect());
+    match &record.enrollment {
+        Some(enrollment) if enrollment.uid == account.uid => {
+            let left = record.state.backup_codes_left(enrollment);
+            return open(left.and_then(messages::few_codes).into_iter().collect());
+        }
+        // Names get reused: it is somebody else's.
+        Some(_) if must => {
+            world
+                .audit
+                .note(&Event::Rejected(origin, &Refusal::OtherUid));
+            return refused(messages::NOT_ENROLLED);
+        }
+        Some(_) => return open(Vec::new()),
+        None => {}
     }
-    let before_deadline = before_deadline(world, config, &record);
+    // A rule that requires does so before the deadline, too.
+    let before_deadline = match ruling {
+        Ruling::Mode => before_deadline(world, config, &record),
+        Ruling::Rule { .. } => None,
+    };
     match before_deadline {
         Some(warning) => open(vec![warning]),
         None if must => {

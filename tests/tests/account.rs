@@ -136,3 +136,30 @@ fn on_this_host_whoever_root_lets_through_is_not_looked_at() {
         let _ = world.shell("su bob -c true").succeeds();
     });
 }
+
+#[test]
+fn by_a_key_a_rule_that_requires_does_not_wait_for_the_deadline() {
+    sandboxed(|world| {
+        let rule = "[[rule]]\nusers = [\"bob\"]\nsecond_factor = \"require\"\n";
+        let deadline = "[enrollment]\ndeadline = 2099-01-31\n";
+        let refusing = "[account]\nrequire_enrollment = true\n";
+        world.make_store();
+        keys_alone(world, &format!("{refusing}{deadline}{rule}"));
+        assert!(world.user("alice").gets_in_by_key_alone());
+        assert!(!world.user("bob").gets_in_by_key_alone());
+    });
+}
+
+#[test]
+fn by_a_key_what_is_enrolled_for_another_account_of_that_name_does_not_count() {
+    sandboxed(|world| {
+        keys_alone(world, "[account]\nrequire_enrollment = true\n");
+        let alice = world.user("alice").enrolled();
+        assert!(alice.gets_in_by_key_alone());
+        let _ = world.shell("usermod --uid 5555 alice").succeeds();
+        assert!(!alice.gets_in_by_key_alone());
+        world
+            .log()
+            .says(&["(sshd:account): event=rejected reason=other-uid user=\"alice\""]);
+    });
+}
