@@ -419,9 +419,8 @@ impl Transaction for Unlock<'_> {
                         known.drift = Drift::NONE;
                     });
                 }
-                for trusted in &mut state.trusted {
-                    trusted.since = trusted.since.min(now);
-                }
+                // When a code was given there, nobody knows.
+                state.trusted.retain(|trusted| trusted.since <= now);
                 state.resync = None;
                 for known in &mut state.places {
                     known.last_success = known.last_success.min(now);

@@ -358,6 +358,23 @@ fn a_clock_that_ran_ahead_is_mended_without_making_a_used_code_new() {
     );
 }
 
+/// When by the right clock a code was given there is not known: from now on it would count for too long.
+#[test]
+fn a_place_that_a_clock_ahead_made_trusted_is_forgotten_when_the_clock_is_mended() {
+    let mut record = enrolled();
+    let sshd = ServiceName::known("sshd");
+    record
+        .state
+        .note_trust(&sshd, Place::Local(1), NOW.plus(1_000_000));
+    record.state.note_trust(&sshd, Place::Local(2), NOW);
+    assert_eq!(unlock(&mut record, Mend::Clock), Ok(Unlocked::Done));
+    let trusted = |place| record.state.trusted_since(&sshd, place);
+    assert_eq!(
+        (trusted(Place::Local(1)), trusted(Place::Local(2))),
+        (None, Some(NOW))
+    );
+}
+
 #[test]
 fn beside_a_state_of_somebody_elses_nothing_is_changed_but_for_a_fresh_one() {
     let mut record = enrolled();
