@@ -345,6 +345,9 @@ impl Scene<'_> {
         let Circumstances {
             service, remote, ..
         } = *self.circumstances;
+        if config.whose(service) == Whose::Invoker {
+            return Some(", and nobody enrolls behind the password of another account");
+        }
         match policy::shut_gate(&config.at_login, service, remote, now)? {
             ShutGate::Services => Some(", and this is no service of [at_login]"),
             ShutGate::Networks => Some(", and this is from no network of [at_login]"),
