@@ -4,6 +4,8 @@
 mod home;
 #[cfg(test)]
 pub(crate) mod own_process;
+#[cfg(test)]
+pub(crate) mod scene;
 pub(crate) mod token;
 
 use crate::backup_codes::Cost;

@@ -2,16 +2,9 @@
 
 use super::*;
 use crate::config::GroupName;
-use crate::state::Standing;
+use crate::state::{Standing, State};
 use crate::store::Past;
 use crate::surroundings::{GroupEntry, Unresolved};
-
-/// A scene with these rules, and whatever else is in the text.
-fn under(config: &str) -> Scene {
-    let mut scene = Scene::new();
-    scene.config = Config::parse(config, "test".as_ref()).unwrap();
-    scene
-}
 
 #[test]
 fn whom_a_rule_denies_is_asked_like_everybody_and_refused_with_a_right_code_that_stays_unused() {
