@@ -21,7 +21,8 @@ pub struct Keep<'a> {
 pub enum NotKept {
     /// Another login enrolled the person meanwhile, or an administrator did.
     EnrolledMeanwhile,
-    /// The invitation was used, withdrawn or replaced, or it ended; or somebody was removed, who needs one now.
+    /// The invitation was used, withdrawn or replaced, or it ended; or somebody was removed, who needs one now; or half of the
+    /// record is missing.
     InvitationGone,
     /// An administrator closed the person.
     Closed,
@@ -41,8 +42,13 @@ impl Transaction for Keep<'_> {
             ..
         } = self.prepared;
         let mut state = state_to_change(record, self.rules, now);
+        state.forget_trust();
         add_enrollment(&mut state, record, enrollment, std::slice::from_ref(proved));
+        // The place is known from now on. But the key was on the screen of whoever proved it, so what failed before is not
+        // forgiven by that.
+        let failed = state.elsewhere;
         state.note_success(from.place, now);
+        state.elsewhere = failed;
         if let Some(service) = &from.trust {
             state.note_trust(service, from.place, now);
         }

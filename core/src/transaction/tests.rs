@@ -1,4 +1,5 @@
 mod facts;
+mod keep;
 
 use super::*;
 use crate::backup_codes::Count;
