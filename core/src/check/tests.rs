@@ -1,3 +1,4 @@
+mod invitations;
 mod tokens;
 
 use proptest::prelude::*;
