@@ -4,7 +4,7 @@ use super::*;
 use crate::config::GroupName;
 use crate::state::{Standing, State};
 use crate::store::Past;
-use crate::surroundings::{GroupEntry, Unresolved};
+use crate::surroundings::{GroupEntry, System, Unresolved};
 
 #[test]
 fn whom_a_rule_denies_is_asked_like_everybody_and_refused_with_a_right_code_that_stays_unused() {
