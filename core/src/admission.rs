@@ -7,22 +7,43 @@
 use crate::at_login::Prepared;
 use crate::audit::{Event, Origin};
 use crate::check::{Accepted, Exemption, Factor, Fault, Refusal, Verdict};
-use crate::config::{Config, Mode, SecondFactor};
+use crate::config::{Config, Mode, SecondFactor, ServiceName};
 use crate::login::{Echo, Prompt, Request, Subject, World};
 use crate::messages;
+use crate::place::Place;
 use crate::policy::{self, Ruling};
 use crate::state::Closed;
 use crate::store::{Record, StoreError};
 use crate::surroundings;
 use crate::transaction::{self, Keep, NotKept};
+use crate::trust::Note;
 
 /// What the login of the same person left for this phase.
 #[derive(Debug, Default)]
 pub struct LeftByLogin {
     /// An enrollment that is to be kept now.
     pub prepared: Option<Prepared>,
+    /// Where a code was given that is to be remembered.
+    pub trust: Option<Trusted>,
     /// What the person is to be told.
     pub say: Vec<String>,
+}
+
+impl LeftByLogin {
+    /// Whether nothing but words is left.
+    #[must_use]
+    pub fn is_only_words(&self) -> bool {
+        self.prepared.is_none() && self.trust.is_none()
+    }
+}
+
+/// Where a code was given that is to be remembered.
+#[derive(Clone, Debug)]
+pub struct Trusted {
+    /// The place.
+    pub place: Place,
+    /// The service.
+    pub service: ServiceName,
 }
 
 /// What comes of the account phase.
@@ -67,6 +88,16 @@ pub fn to_tell(config: &Config, verdict: &Verdict) -> Vec<String> {
 /// The account phase of somebody whose login left something for it.
 #[must_use]
 pub fn admit(world: World<'_>, config: &Config, request: &Request, left: LeftByLogin) -> Admission {
+    if let (Some(trusted), Subject::Known(account)) = (&left.trust, &request.subject) {
+        let mut note = Note {
+            uid: account.uid,
+            place: trusted.place,
+            service: &trusted.service,
+            rules: &config.rules(),
+        };
+        // If it cannot be kept, a code is asked for the next time.
+        let _ = transaction::run(world.store, world.clock, &account.name, &mut note);
+    }
     let Some(prepared) = left.prepared else {
         return Admission {
             say: left.say,

@@ -15,7 +15,6 @@ use invitation::invitation;
 use crate::account::UserName;
 use crate::answer::{Answer, BadAnswer};
 use crate::backup_codes::{BackupCode, BackupCodeError, Cost, Digest, Salt};
-use crate::config::ServiceName;
 use crate::enrollment::Enrollment;
 use crate::id::Id;
 use crate::place::Place;
@@ -36,8 +35,6 @@ pub struct Try<'a> {
     pub answer: &'a Answer,
     /// Its digest, once [`Decision::NeedsDigest`] asked for it.
     pub digest: Option<&'a SaltedDigest>,
-    /// The service for which a success is to be remembered, so that for a while no code is asked for there.
-    pub trust: Option<&'a ServiceName>,
     /// Whether an invitation is an answer here.
     pub invitations: Invitations,
     /// What the administrator allows.
@@ -395,9 +392,6 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
             let wrong = std::mem::take(&mut state.wrong);
             state.note_success(attempt.place, now);
             note_resync(&mut state, attempt.place, None);
-            if let Some(service) = attempt.trust {
-                state.note_trust(service, attempt.place, now);
-            }
             let accepted = Accepted {
                 factor,
                 wrong,

@@ -12,6 +12,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::account::Account;
+use crate::admission::{self, LeftByLogin, Trusted};
 use crate::answer::{Answer, BadAnswer};
 use crate::at_login::{Offer, Prepared};
 use crate::audit::{Audit, Event, Origin};
@@ -210,6 +211,26 @@ impl<'w> Login<'w> {
             previous: None,
             fault: None,
             request,
+        }
+    }
+
+    /// What is left to do, once the login is done with this verdict and the first factor is known to be right.
+    #[must_use]
+    pub fn into_left(self, verdict: &Verdict) -> LeftByLogin {
+        let trust = match verdict {
+            Verdict::Accepted(Accepted {
+                factor: Factor::Token { .. } | Factor::BackupCode { .. },
+                ..
+            }) => self.trust().map(|service| Trusted {
+                place: self.place,
+                service,
+            }),
+            _ => None,
+        };
+        LeftByLogin {
+            trust,
+            say: admission::to_tell(self.config, verdict),
+            prepared: self.into_prepared(),
         }
     }
 
@@ -440,11 +461,7 @@ impl<'w> Login<'w> {
 
     fn attempt(&self, account: &Account, answer: &Answer) -> Verdict {
         let world = self.world;
-        let trust = self.trust();
         let mut attempt = Attempt::new(account.uid, self.place, answer, &self.rules);
-        if let Some(service) = &trust {
-            attempt = attempt.to_be_trusted_for(service);
-        }
         if self.takes_invitations(account) {
             attempt = attempt.or_an_invitation();
         }

@@ -22,7 +22,6 @@ use crate::check::{
     Decision, Fault, Invitations, Rules, SaltedDigest, Try, Verdict, check, fault, salt_and_cost,
     window,
 };
-use crate::config::ServiceName;
 use crate::enrollment::Enrollment;
 use crate::place::Place;
 use crate::state::{
@@ -64,7 +63,6 @@ pub struct Attempt<'a> {
     place: Place,
     answer: &'a Answer,
     rules: &'a Rules,
-    trust: Option<&'a ServiceName>,
     invitations: Invitations,
     /// Made at most once for a salt, however often the transaction is applied.
     digest: Option<SaltedDigest>,
@@ -80,19 +78,9 @@ impl<'a> Attempt<'a> {
             place,
             answer,
             rules,
-            trust: None,
             invitations: Invitations::NotTaken,
             digest: None,
             doubt: None,
-        }
-    }
-
-    /// A success is remembered for this service, so that for a while no code is asked for there.
-    #[must_use]
-    pub fn to_be_trusted_for(self, service: &'a ServiceName) -> Self {
-        Self {
-            trust: Some(service),
-            ..self
         }
     }
 
@@ -135,7 +123,6 @@ impl Transaction for Attempt<'_> {
                 place: self.place,
                 answer: self.answer,
                 digest: self.digest.as_ref(),
-                trust: self.trust,
                 invitations: self.invitations,
                 rules: self.rules,
             };

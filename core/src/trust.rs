@@ -1,8 +1,11 @@
 //! Places where a code was given not long ago, and is not asked for again for a while (`[trust] remember`).
+//!
+//! That a code was given is noted in the account phase: behind a wrong first factor a code makes nothing trusted.
 
 use crate::check::{Rules, is_open};
 use crate::config::ServiceName;
 use crate::place::Place;
+use crate::state::Integrity;
 use crate::store::{Change, Record};
 use crate::time::Time;
 use crate::transaction::Transaction;
@@ -34,5 +37,34 @@ impl Transaction for Recall<'_> {
             .is_some_and(|since| since <= now && now.since(since) <= self.remember);
         let opens = is_known && is_open(record, self.uid, self.place, self.rules, now);
         (opens, Change::Nothing)
+    }
+}
+
+/// Notes that somebody gave a code where they are, and that their first factor was right.
+#[derive(Debug)]
+pub struct Note<'a> {
+    /// The uid that the account has now.
+    pub uid: u32,
+    /// Where the person is.
+    pub place: Place,
+    /// What they used.
+    pub service: &'a ServiceName,
+    /// The administrator's rules.
+    pub rules: &'a Rules,
+}
+
+impl Transaction for Note<'_> {
+    type Outcome = ();
+
+    /// Not where something happened since that ends trust, or of which nobody knows.
+    fn apply(&mut self, record: &Record, now: Time) -> ((), Change) {
+        let is_sure = record.state.integrity == Integrity::Whole
+            && is_open(record, self.uid, self.place, self.rules, now);
+        if !is_sure {
+            return ((), Change::Nothing);
+        }
+        let mut state = record.state.clone();
+        state.note_trust(self.service, self.place, now);
+        ((), Change::State(state))
     }
 }

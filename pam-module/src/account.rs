@@ -21,7 +21,7 @@ pub fn account(host: &dyn PamHost, words: &[String]) -> PamError {
         }
         Some(_) | None => return unasked(host, words),
     };
-    if handover.left.prepared.is_none() {
+    if handover.left.is_only_words() {
         // Nothing is left to decide, so nothing is read.
         return end(
             host,
@@ -107,6 +107,7 @@ mod tests {
             },
             left: LeftByLogin {
                 prepared: None,
+                trust: None,
                 say: vec!["3 backup codes are left.".to_owned()],
             },
         };

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use nightlatch_core::account::Account;
-use nightlatch_core::admission::{self, LeftByLogin};
 use nightlatch_core::answer::{Answer, BadAnswer};
 use nightlatch_core::audit::{Audit as _, Event, Origin};
 use nightlatch_core::check::{Fault, Verdict};
@@ -122,7 +121,7 @@ fn converse(
                     Forward::Password => forward(host, arguments, config, &login, field, &verdict),
                 };
                 return match forwarded {
-                    Ok(()) => end(host, arguments, config, login, visitor, &verdict),
+                    Ok(()) => end(host, arguments, login, visitor, &verdict),
                     Err(NotForwarded::ConversationFailed) => conversation_failed(host, &name),
                     Err(NotForwarded::NotKept) => PamError::AUTHINFO_UNAVAIL,
                 };
@@ -191,7 +190,6 @@ enum NotForwarded {
 fn end(
     host: &dyn PamHost,
     arguments: &Arguments,
-    config: &Config,
     login: Login<'_>,
     request: Request,
     verdict: &Verdict,
@@ -200,13 +198,9 @@ fn end(
     if !matches!(code, PamError::SUCCESS | PamError::IGNORE) {
         return code;
     }
-    let prepared = login.into_prepared();
-    let must_arrive = prepared.is_some();
+    let left = login.into_left(verdict);
+    let must_arrive = left.prepared.is_some();
     let handed = host.user().map_err(drop).and_then(|user| {
-        let left = LeftByLogin {
-            prepared,
-            say: admission::to_tell(config, verdict),
-        };
         let handover = Handover {
             user,
             request,

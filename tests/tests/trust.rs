@@ -18,8 +18,10 @@ fn remembering(world: &World, remember: &str, rest: &str) {
 
 /// Gives a backup code from there, which is asked for and let in.
 fn gets_in(person: &Person<'_>, place: &str, code: &str) {
-    let outcome = person.tries().from(place).answers([code]).run();
+    let tries = person.tries().from(place).answers([code]);
+    let outcome = tries.calling(&["auth", "acct"]).run();
     outcome.gives(Code::Success).asking(1);
+    assert_eq!(outcome.only().code_of("acct"), Code::Success);
 }
 
 /// Asserts that no code is asked for. (In a stack of the module alone, that is refused by libpam.)
@@ -108,6 +110,24 @@ fn whatever_changes_a_second_factor_ends_trust() {
         gets_in(&alice, HOME, &alice.backup_codes()[0]);
         run(&["remove", "alice", "--yes"]);
         alice.enroll();
+        is_asked(&alice, HOME);
+    });
+}
+
+#[test]
+fn a_code_behind_a_wrong_password_makes_no_place_trusted() {
+    sandboxed(|world| {
+        remembering(world, "1h", "");
+        let alice = world.user("alice").enrolled();
+        // As after a wrong password: auth was asked, and account is not called.
+        let tries = alice.tries().from(HOME).answers([&alice.backup_codes()[0]]);
+        tries.run().gives(Code::Success).asking(1);
+        is_asked(&alice, HOME);
+        // For another user of the same application neither.
+        let bob = world.user("bob");
+        let tries = alice.tries().from(HOME).answers([&alice.backup_codes()[1]]);
+        let changed = tries.then_as(bob.name()).calling(&["auth", "acct"]);
+        changed.run().gives(Code::Success);
         is_asked(&alice, HOME);
     });
 }

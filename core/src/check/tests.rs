@@ -23,7 +23,6 @@ struct Person {
     now: Time,
     place: Place,
     uid: u32,
-    trust: Option<ServiceName>,
 }
 
 impl Person {
@@ -58,7 +57,6 @@ impl Person {
             now: NOW,
             place: HOME,
             uid: 1000,
-            trust: None,
         }
     }
 
@@ -120,7 +118,6 @@ impl Person {
             place: self.place,
             answer,
             digest: None,
-            trust: self.trust.as_ref(),
             invitations: Invitations::NotTaken,
             rules: &RULES,
         };
@@ -280,7 +277,6 @@ fn a_digest_is_asked_for_only_where_the_answer_has_a_backup_codes_shape_and_the_
         place: HOME,
         answer: &backup,
         digest: None,
-        trust: None,
         invitations: Invitations::NotTaken,
         rules: &RULES,
     };
@@ -325,7 +321,6 @@ fn a_digest_under_another_salt_is_not_compared() {
         place: HOME,
         answer: &backup,
         digest: Some(&made),
-        trust: None,
         invitations: Invitations::NotTaken,
         rules: &RULES,
     };
@@ -453,7 +448,6 @@ fn nobody_enrolled_is_refused_and_a_backup_codes_shape_costs_the_same() {
         place: HOME,
         answer: &backup,
         digest: None,
-        trust: None,
         invitations: Invitations::NotTaken,
         rules: &RULES,
     };
@@ -681,7 +675,6 @@ fn whoever_is_closed_and_not_enrolled_is_refused_for_that() {
             place: Place::Elsewhere,
             answer: &answer,
             digest: None,
-            trust: None,
             invitations,
             rules: &RULES,
         };

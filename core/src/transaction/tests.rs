@@ -4,6 +4,7 @@ mod keep;
 use super::*;
 use crate::backup_codes::Count;
 use crate::check::Refusal;
+use crate::config::ServiceName;
 use crate::id::Id;
 use crate::state::{Bucket, KnownPlace};
 use crate::testing::token::token;

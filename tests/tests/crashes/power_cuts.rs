@@ -333,7 +333,6 @@ fn verdict_on(record: &Record, code: &str, now: Time) -> Verdict {
         place: Place::Elsewhere,
         answer: &answer,
         digest: None,
-        trust: None,
         invitations: Invitations::NotTaken,
         rules: &rules(),
     };

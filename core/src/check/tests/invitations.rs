@@ -66,7 +66,6 @@ fn decide_where(
         place: FROM,
         answer: &Answer::parse(text.as_bytes()).unwrap(),
         digest,
-        trust: None,
         invitations,
         rules: &RULES,
     };

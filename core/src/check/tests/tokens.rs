@@ -311,26 +311,3 @@ fn a_token_compares_the_end_of_a_field_as_far_as_its_codes_go_and_says_how_far()
     assert!(is_wrong(&verdict));
     assert_eq!(state.unwrap().wrong.count, 1, "a miss counts once");
 }
-
-#[test]
-fn a_success_is_remembered_for_the_service_that_is_to_be_trusted_and_no_refusal_is() {
-    let mut alice = Person::enrolled();
-    let sshd = ServiceName::known("sshd");
-    let trusted = |alice: &Person| alice.record.state.trusted_since(&sshd, HOME);
-    let (code, wrong) = (alice.code(0), alice.wrong_code());
-    alice.trust = Some(sshd.clone());
-    alice.answers(&wrong);
-    assert_eq!(trusted(&alice), None);
-    assert!(is_accepted(&alice.answers(&code)));
-    assert_eq!(trusted(&alice), Some(NOW));
-    alice.trust = None;
-    assert!(is_accepted(&alice.waits(60).is_off(0)));
-    assert_eq!(trusted(&alice), Some(NOW), "only what is to be is noted");
-    for found in [Integrity::OneSlotBad, Integrity::Copied] {
-        let mut doubtful = Person::enrolled();
-        doubtful.record.state = alice.record.state.clone();
-        doubtful.record.state.integrity = found;
-        doubtful.answers(&wrong);
-        assert_eq!(trusted(&doubtful), None, "{found:?}");
-    }
-}

@@ -10,7 +10,6 @@ use nix::unistd::Uid;
 use super::Login;
 use super::model::{RULES, alice};
 use crate::check::Verdict;
-use crate::config::ServiceName;
 use crate::store::{FileStore, Record, Shield, Store, StoreError};
 use crate::time::{Clock, ClockError, Time};
 use crate::transaction::{self, Attempt, Transaction};
@@ -53,9 +52,7 @@ impl House {
     }
 
     pub(super) fn login(&self, login: &Login, now: Time) -> Result<Verdict, StoreError> {
-        let service = ServiceName::known("sshd");
-        let attempt = Attempt::new(login.uid, login.place, &login.answer, &RULES);
-        let mut attempt = attempt.to_be_trusted_for(&service);
+        let mut attempt = Attempt::new(login.uid, login.place, &login.answer, &RULES);
         self.run(&mut attempt, now)
     }
 
