@@ -171,6 +171,8 @@ pub struct Login<'w> {
     unresolved: Vec<Problem>,
     stage: Stage,
     questions_left: u32,
+    /// Whether there may be a question at all.
+    otherwise: Otherwise,
     previous: Option<Answer>,
     /// What kept an answer from being looked at, if anything did.
     fault: Option<Fault>,
@@ -208,6 +210,7 @@ impl<'w> Login<'w> {
             rules: config.rules(),
             stage: Stage::Code,
             questions_left: config.login.prompts.get(),
+            otherwise: Otherwise::Ask,
             previous: None,
             fault: None,
             request,
@@ -248,6 +251,7 @@ impl<'w> Login<'w> {
         if let Some(end) = self.begin() {
             return end;
         }
+        self.otherwise = otherwise;
         // Whoever may enroll now has no code yet: what their password ends in is none.
         if otherwise == Otherwise::Ask
             && let Some(offer) = self.first_offer()

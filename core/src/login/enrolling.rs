@@ -1,6 +1,6 @@
 //! The part of a login in which somebody enrolls: who may, what they are shown, and their answer to it.
 
-use super::{AsksFor, Echo, Login, Stage, Step, ask, done};
+use super::{AsksFor, Echo, Login, Otherwise, Stage, Step, ask, done};
 use crate::account::Account;
 use crate::answer::{Answer, BadAnswer};
 use crate::at_login::{Offer, Whence};
@@ -30,9 +30,10 @@ impl Login<'_> {
         let gates = &self.config.at_login;
         let may_enroll = self.config.enrollment.mode == Mode::AtLogin
             && self.ruling == Ruling::Mode
-            // A field for both has no room for a conversation.
+            // A field for both has no room for a conversation, and where nobody may be asked there is none.
             && self.request.asks_for == AsksFor::Code
             && !self.is_behind_another_password()
+            && self.otherwise == Otherwise::Ask
             && record.is_vacant()
             && record.state.closed == Closed::No;
         let Ok(now) = self.world.clock.now() else {

@@ -1,5 +1,7 @@
+mod enrolling;
 mod fields;
 mod policy;
+mod trust;
 
 use super::*;
 use crate::state::Integrity;

@@ -1,7 +1,10 @@
 //! A login in a test: a store, a clock and a log, and alice, who is enrolled. Bob is not.
 
 use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
 use std::time::Duration;
+
+use nix::errno::Errno;
 
 use super::CHEAP;
 use super::token::token;
@@ -10,12 +13,12 @@ use crate::answer::{Answer, BadAnswer};
 use crate::audit::{Audit, Event};
 use crate::backup_codes::{BackupCode, BackupCodes, Count};
 use crate::check::Verdict;
-use crate::config::{Config, Mode};
+use crate::config::{Config, GroupName, Mode};
 use crate::enrollment::Enrollment;
 use crate::login::{AsksFor, Echo, Login, Request, Step, Subject, Then, World};
 use crate::state::{SpentCodes, State, TokenState};
 use crate::store::{MemoryStore, Record, Store};
-use crate::surroundings::{Surroundings, System};
+use crate::surroundings::{GroupEntry, Surroundings, System, Unresolved};
 use crate::time::{Clock, ClockError, Time};
 use crate::token::{Period, Token};
 
@@ -154,6 +157,23 @@ impl Scene {
 
     pub(crate) fn last_line(&self) -> String {
         self.log.0.borrow().last().cloned().unwrap_or_default()
+    }
+}
+
+/// A host with this address, or one that cannot tell. It has no groups.
+pub(crate) struct Host(pub(crate) Result<IpAddr, Errno>);
+
+impl Surroundings for Host {
+    fn gids_of(&self, _: &Account) -> Result<Vec<u32>, Unresolved> {
+        Ok(Vec::new())
+    }
+
+    fn group(&self, _: &GroupName) -> Result<Option<GroupEntry>, Unresolved> {
+        Ok(None)
+    }
+
+    fn own_addresses(&self) -> Result<Vec<IpAddr>, Unresolved> {
+        self.0.map(|own| vec![own]).map_err(Unresolved)
     }
 }
 
