@@ -280,3 +280,6 @@ fn origin(request: &Request) -> Origin<'_> {
         rhost: request.rhost.as_deref(),
     }
 }
+
+#[cfg(test)]
+mod tests;
