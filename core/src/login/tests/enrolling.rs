@@ -34,8 +34,7 @@ fn app(step: &Step) -> Token {
     let text = question(step);
     let key = text
         .lines()
-        .filter_map(|line| Secret::from_base32(&line.replace(' ', "")).ok())
-        .next();
+        .find_map(|line| Secret::from_base32(&line.replace(' ', "")).ok());
     Token {
         secret: key.unwrap_or_else(|| panic!("no key in {text}")),
         ..token(1, "phone")
@@ -356,17 +355,13 @@ fn every_gate_that_is_given_has_to_let_somebody_through() {
         for until in [None, Some(later), Some(earlier)] {
             for ticket in [false, true] {
                 for service in ["sshd", "login", "vpn"] {
-                    let mut gates =
-                        format!("services = [\"{service}\", \"gdm\"]\nticket = {ticket}\n");
-                    if let Some(network) = network {
-                        gates += &format!("networks = [\"{network}\"]\n");
-                    }
-                    if let Some(until) = until {
-                        gates += &format!("until = {until}\n");
-                    }
-                    if network.is_none() && until.is_none() && !ticket {
-                        gates += "open = true\n";
-                    }
+                    let gates = [
+                        format!("services = [\"{service}\", \"gdm\"]\nticket = {ticket}"),
+                        network.map_or_else(String::new, |it| format!("networks = [\"{it}\"]")),
+                        until.map_or_else(String::new, |day| format!("until = {day}")),
+                        format!("open = {}", network.or(until).is_none() && !ticket),
+                    ]
+                    .join("\n");
                     let scene = by(&gates);
                     let is_through =
                         network != Some(there) && until != Some(earlier) && service == "sshd";

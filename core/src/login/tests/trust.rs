@@ -150,34 +150,38 @@ fn where_the_clock_was_set_back_a_code_that_is_yet_to_be_given_counts_for_nothin
     assert!(!is_asked(&scene, here()));
 }
 
-#[test]
-fn nobody_is_trusted_while_a_code_would_not_be_looked_at() {
-    let bucket = |failures, scene: &Scene| Bucket {
+fn failed(failures: u32, scene: &Scene) -> Bucket {
+    Bucket {
         failures,
         since: scene.time(),
-    };
+    }
+}
+
+#[test]
+fn nobody_is_trusted_while_a_code_would_not_be_looked_at() {
     let place = Place::of_address("192.0.2.7");
-    let damages: [(&str, &dyn Fn(&Scene, &mut Record)); 9] = [
-        ("locked", &|scene, record| {
-            record.state.places[0].bucket = bucket(6, scene);
+    type Damage = fn(&Scene, &mut Record);
+    let damages: [(&str, Damage); 9] = [
+        ("locked", |scene, record| {
+            record.state.places[0].bucket = failed(6, scene);
         }),
-        ("its share used up", &|scene, record| {
-            record.state.places[0].bucket = bucket(20, scene);
+        ("its share used up", |scene, record| {
+            record.state.places[0].bucket = failed(20, scene);
         }),
-        ("unknown, and locked", &|scene, record| {
+        ("unknown, and locked", |scene, record| {
             record.state.forget_places();
-            record.state.elsewhere = bucket(6, scene);
+            record.state.elsewhere = failed(6, scene);
         }),
-        ("disabled", &|_, record| record.state.disable()),
-        ("closed", &|_, record| record.state.closed = Closed::Yes),
-        ("one slot bad", &|_, record| {
+        ("disabled", |_, record| record.state.disable()),
+        ("closed", |_, record| record.state.closed = Closed::Yes),
+        ("one slot bad", |_, record| {
             record.state.integrity = Integrity::OneSlotBad;
         }),
-        ("copied", &|_, record| {
+        ("copied", |_, record| {
             record.state.integrity = Integrity::Copied;
         }),
-        ("lost", &|_, record| record.state.tokens.clear()),
-        ("a clock that ran ahead", &|_, record| {
+        ("lost", |_, record| record.state.tokens.clear()),
+        ("a clock that ran ahead", |_, record| {
             record.state.tokens[0].last_step = Some(TokenStep(u64::MAX));
         }),
     ];
@@ -197,10 +201,7 @@ fn nobody_is_trusted_while_a_code_would_not_be_looked_at() {
 fn a_lock_elsewhere_is_no_matter_here() {
     let scene = trusted();
     changed(&scene, |record| {
-        record.state.elsewhere = Bucket {
-            failures: 60,
-            since: scene.time(),
-        };
+        record.state.elsewhere = failed(60, &scene);
     });
     assert!(!is_asked(&scene, here()));
 }
