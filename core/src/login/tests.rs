@@ -1,5 +1,6 @@
 mod enrolling;
 mod fields;
+mod interleaved;
 mod policy;
 mod trust;
 

@@ -13,7 +13,7 @@ use crate::token::{Period, Secret, Token};
 use crate::transaction::{CancelInvite, Close, Invite, make_ticket, run};
 
 /// People enroll at sshd and login by these gates.
-fn by(gates: &str) -> Scene {
+pub(super) fn by(gates: &str) -> Scene {
     under(&format!(
         "[enrollment]\nmode = \"at-login\"\n[backup_codes]\ncount = 1\n[at_login]\nqr = \"none\"\n{gates}\n"
     ))
@@ -30,7 +30,7 @@ fn invited(scene: &Scene, seconds: u64) -> String {
 }
 
 /// The app, with the key that the question shows.
-fn app(step: &Step) -> Token {
+pub(super) fn app(step: &Step) -> Token {
     let text = question(step);
     let key = text
         .lines()
@@ -42,7 +42,7 @@ fn app(step: &Step) -> Token {
 }
 
 /// What the app shows, so many steps from now.
-fn shown(scene: &Scene, app: &Token, steps: u64) -> Result<Answer, BadAnswer> {
+pub(super) fn shown(scene: &Scene, app: &Token, steps: u64) -> Result<Answer, BadAnswer> {
     let step = Period::THIRTY.step_at(scene.time()).plus(steps);
     typed(&app.code_at(step))
 }

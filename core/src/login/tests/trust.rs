@@ -159,8 +159,8 @@ fn failed(failures: u32, scene: &Scene) -> Bucket {
 
 #[test]
 fn nobody_is_trusted_while_a_code_would_not_be_looked_at() {
-    let place = Place::of_address("192.0.2.7");
     type Damage = fn(&Scene, &mut Record);
+    let place = Place::of_address("192.0.2.7");
     let damages: [(&str, Damage); 9] = [
         ("locked", |scene, record| {
             record.state.places[0].bucket = failed(6, scene);
