@@ -39,6 +39,7 @@ fn prepared() -> Prepared {
 
 fn admits(scene: &Scene, prepared: Option<Prepared>) -> Admission {
     let left = LeftByLogin {
+        trust: None,
         prepared,
         say: vec!["A word.".to_owned()],
     };
@@ -414,6 +415,7 @@ fn a_store_that_cannot_be_read_keeps_out_whoever_has_to_be_enrolled_and_whoever_
         let request = request(Subject::Known(account.clone()));
         let admission = admit_unasked(world, &scene.config, &request);
         let left = LeftByLogin {
+            trust: None,
             prepared: Some(prepared()),
             say: Vec::new(),
         };

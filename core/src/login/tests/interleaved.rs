@@ -207,6 +207,7 @@ impl<'s> Course<'s> {
         let is_to_be_kept = holds && self.kept.is_none() && self.closed == Closed::No;
         let before = self.scene.record_of(&bob()).state;
         let left = LeftByLogin {
+            trust: None,
             prepared: Some(prepared),
             say: Vec::new(),
         };
