@@ -48,17 +48,17 @@ fn is_asked_on(scene: &Scene, host: &dyn Surroundings, request: Request) -> bool
 /// Alice gives a right code there, and her first factor was right, too.
 fn gives_a_code(scene: &Scene, host: &dyn Surroundings, request: Request) {
     scene.pass(60);
-    gives(scene, host, request, &scene.code());
+    gives(scene, host, &request, &scene.code());
 }
 
 /// The same with that code.
-fn gives(scene: &Scene, host: &dyn Surroundings, request: Request, code: &str) {
+fn gives(scene: &Scene, host: &dyn Surroundings, request: &Request, code: &str) {
     let mut login = scene.login_of(host, request.clone());
     login.start();
     let verdict = verdict(login.answer(typed(code)));
     assert!(matches!(verdict, Verdict::Accepted(_)));
     let left = login.into_left(&verdict);
-    let admission = admission::admit(scene.world(host), &scene.config, &request, left);
+    let admission = admission::admit(scene.world(host), &scene.config, request, left);
     assert_eq!(admission.entry, Entry::Open);
 }
 
@@ -343,7 +343,7 @@ fn a_wrong_code_is_no_code_and_a_backup_code_is_one() {
     login.answer(typed("000000"));
     assert_eq!(scene.record_of(&alice()).state.trusted, []);
     drop(login);
-    gives(&scene, &System, here(), &scene.backup_codes[0].grouped());
+    gives(&scene, &System, &here(), &scene.backup_codes[0].grouped());
     assert!(!is_asked(&scene, here()));
 }
 
