@@ -46,9 +46,9 @@ fn is_asked_on(scene: &Scene, host: &dyn Surroundings, request: Request) -> bool
 }
 
 /// Alice gives a right code there, and her first factor was right, too.
-fn gives_a_code(scene: &Scene, host: &dyn Surroundings, request: Request) {
+fn gives_a_code(scene: &Scene, host: &dyn Surroundings, request: &Request) {
     scene.pass(60);
-    gives(scene, host, &request, &scene.code());
+    gives(scene, host, request, &scene.code());
 }
 
 /// The same with that code.
@@ -69,7 +69,7 @@ fn here() -> Request {
 /// Alice gave a code here.
 fn trusted() -> Scene {
     let scene = remembering();
-    gives_a_code(&scene, &System, here());
+    gives_a_code(&scene, &System, &here());
     scene
 }
 
@@ -95,7 +95,7 @@ fn whoever_gave_a_code_is_not_asked_again_until_the_span_is_over() {
     assert_eq!(scene.record_of(&alice()).state, before);
     scene.pass(1);
     assert!(is_asked(&scene, here()));
-    gives_a_code(&scene, &System, here());
+    gives_a_code(&scene, &System, &here());
     assert!(!is_asked(&scene, here()));
 }
 
@@ -129,7 +129,7 @@ fn it_holds_for_the_same_person_place_and_service() {
 #[test]
 fn of_an_ipv6_address_its_64_is_the_place() {
     let scene = remembering();
-    gives_a_code(&scene, &System, from("2001:db8::1", "sshd"));
+    gives_a_code(&scene, &System, &from("2001:db8::1", "sshd"));
     assert!(!is_asked(&scene, from("2001:db8::ffff:2", "sshd")));
     assert!(is_asked(&scene, from("2001:db8:0:1::1", "sshd")));
 }
@@ -322,7 +322,7 @@ fn where_an_address_cannot_be_believed_nothing_is_remembered_and_nobody_is_trust
         (&other, from("192.0.2.7", "ftp")),
     ] {
         let scene = remembering();
-        gives_a_code(&scene, host, request.clone());
+        gives_a_code(&scene, host, &request);
         assert_eq!(scene.record_of(&alice()).state.trusted, [], "{request:?}");
         // And if it were.
         let place = scene.login_of(host, request.clone()).place;
@@ -353,7 +353,7 @@ fn where_nothing_is_remembered_nothing_is_written_and_what_was_is_not_looked_at(
     scene.config = Config::default();
     assert!(is_asked(&scene, here()));
     let scene = Scene::new();
-    gives_a_code(&scene, &System, here());
+    gives_a_code(&scene, &System, &here());
     assert_eq!(scene.record_of(&alice()).state.trusted, []);
 }
 
