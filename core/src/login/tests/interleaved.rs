@@ -87,7 +87,7 @@ fn what() -> impl Strategy<Value = What> {
         1 => Just(What::Cancel),
         2 => Just(What::Remove),
         1 => Just(What::Enroll),
-        1 => Just(What::CloseOrUnlock),
+        4 => Just(What::CloseOrUnlock),
         1 => Just(What::Doubt),
         1 => Just(What::Pass),
     ]
