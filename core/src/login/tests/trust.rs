@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use super::*;
-use crate::admission::Entry;
+use crate::admission::{Entry, LeftByLogin, admit};
 use crate::backup_codes::{BackupCodes, Count};
 use crate::state::{Bucket, State};
 use crate::store::MemoryStore;
@@ -45,21 +45,30 @@ fn is_asked_on(scene: &Scene, host: &dyn Surroundings, request: Request) -> bool
     }
 }
 
-/// Alice gives a right code there, and her first factor was right, too.
+/// Alice gives a right code there, and her password was right.
 fn gives_a_code(scene: &Scene, host: &dyn Surroundings, request: &Request) {
     scene.pass(60);
     gives(scene, host, request, &scene.code());
 }
 
-/// The same with that code.
 fn gives(scene: &Scene, host: &dyn Surroundings, request: &Request, code: &str) {
+    let left = left_by_a_login(scene, host, request, code);
+    let admission = admit(scene.world(host), &scene.config, request, left);
+    assert_eq!(admission.entry, Entry::Open);
+}
+
+/// What is left once a right code was given.
+fn left_by_a_login(
+    scene: &Scene,
+    host: &dyn Surroundings,
+    request: &Request,
+    code: &str,
+) -> LeftByLogin {
     let mut login = scene.login_of(host, request.clone());
     login.start();
     let verdict = verdict(login.answer(typed(code)));
-    assert!(matches!(verdict, Verdict::Accepted(_)));
-    let left = login.into_left(&verdict);
-    let admission = admission::admit(scene.world(host), &scene.config, request, left);
-    assert_eq!(admission.entry, Entry::Open);
+    assert!(matches!(verdict, Verdict::Accepted(_)), "{verdict:?}");
+    login.into_left(&verdict)
 }
 
 fn here() -> Request {
@@ -149,14 +158,14 @@ fn where_the_clock_was_set_back_a_code_that_is_yet_to_be_given_counts_for_nothin
     assert!(is_asked(&scene, here()));
     scene.pass(1);
     assert!(!is_asked(&scene, here()));
-    // As the administrator sets things right.
+    // Nor does the administrator's setting it right make one of it.
     changed(&scene, |record| {
         record.state.trusted[0].since = scene.time().plus(86_400);
     });
     let rules = &scene.config.rules();
     let mend = Mend::Clock;
     changes(&scene, Unlock { mend, rules }).unwrap();
-    assert!(is_asked(&scene, here()), "nobody knows when that was");
+    assert!(is_asked(&scene, here()));
 }
 
 fn failed(failures: u32, scene: &Scene) -> Bucket {
@@ -342,8 +351,8 @@ fn a_wrong_code_is_no_code_and_a_backup_code_is_one() {
     login.start();
     login.answer(typed("000000"));
     assert_eq!(scene.record_of(&alice()).state.trusted, []);
-    drop(login);
-    gives(&scene, &System, &here(), &scene.backup_codes[0].grouped());
+    let code = scene.backup_codes[0].grouped();
+    gives(&scene, &System, &here(), &code);
     assert!(!is_asked(&scene, here()));
 }
 
@@ -411,4 +420,55 @@ fn a_store_that_cannot_be_read_asks_and_one_that_cannot_be_written_does_not_need
     };
     assert!(is_asked(&empty, here()));
     assert_eq!(empty.record_of(&alice()).state, State::default());
+}
+
+#[test]
+fn a_code_behind_a_wrong_password_makes_nothing_trusted() {
+    let scene = remembering();
+    let left = left_by_a_login(&scene, &System, &here(), &scene.code());
+    assert!(left.trust.is_some());
+    // The account phase never comes.
+    assert_eq!(scene.record_of(&alice()).state.trusted, []);
+    assert!(is_asked(&scene, here()));
+}
+
+#[test]
+fn what_happens_between_the_code_and_the_account_phase_ends_trust() {
+    type Damage = fn(&Scene, &mut Record);
+    let damages: [(&str, Damage); 6] = [
+        ("closed", |_, record| record.state.closed = Closed::Yes),
+        ("locked", |scene, record| {
+            record.state.places[0].bucket = failed(6, scene);
+        }),
+        ("copied", |_, record| {
+            record.state.integrity = Integrity::Copied;
+        }),
+        ("one slot bad", |_, record| {
+            record.state.integrity = Integrity::OneSlotBad;
+        }),
+        ("removed", |_, record| *record = Record::default()),
+        ("another account's", |_, record| {
+            record.enrollment.as_mut().unwrap().uid = 1001;
+        }),
+    ];
+    for (what, damage) in damages {
+        let scene = remembering();
+        let left = left_by_a_login(&scene, &System, &here(), &scene.code());
+        changed(&scene, |record| damage(&scene, record));
+        // They gave a right code, so they come in.
+        let admission = admit(scene.world(&System), &scene.config, &here(), left);
+        assert_eq!(admission.entry, Entry::Open, "{what}");
+        assert_eq!(scene.record_of(&alice()).state.trusted, [], "{what}");
+    }
+}
+
+#[test]
+fn whoever_was_exempt_or_refused_leaves_no_place() {
+    let scene = trusted();
+    let mut login = scene.login_of(&System, here());
+    let exempt = verdict(login.start());
+    assert!(login.into_left(&exempt).is_only_words());
+    let login = scene.login_of(&System, here());
+    let refused = Verdict::Refused(Refusal::NotEnrolled);
+    assert!(login.into_left(&refused).is_only_words());
 }
