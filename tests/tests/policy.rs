@@ -433,6 +433,32 @@ fn config_explain_says_which_rule_holds_and_what_happens() {
     });
 }
 
+#[test]
+fn config_explain_tells_an_open_invitation_from_none_and_half_a_record_from_nothing() {
+    sandboxed(|world| {
+        world.configure("[enrollment]\nmode = \"at-login\"\n[at_login]\nticket = true\n");
+        let alice = world.user("alice").enrolled();
+        let _ = world.user("bob");
+        let explain = |user: &str| {
+            let arguments = ["config", "explain", user, "--service", "sshd", "--json"];
+            world.nightlatch(&arguments).succeeds().json()
+        };
+        let bob = explain("bob");
+        assert_eq!(bob["outcome"], "offered", "{bob}");
+        let mend = "nightlatch invite bob";
+        assert!(bob["text"].as_str().unwrap().contains(mend), "{bob}");
+        let _ = world.nightlatch(&["invite", "bob"]).succeeds();
+        let bob = explain("bob");
+        assert!(!bob["text"].as_str().unwrap().contains(mend), "{bob}");
+
+        std::fs::remove_file(alice.directory().join("enrollment.toml")).unwrap();
+        let alice = explain("alice");
+        assert_eq!(alice["outcome"], "refused", "{alice}");
+        let text = alice["text"].as_str().unwrap();
+        assert!(text.contains("the enrollment is missing"), "{alice}");
+    });
+}
+
 /// What comes of somebody who has a right code, if anybody has.
 #[derive(Clone, Copy)]
 enum Comes {

@@ -13,8 +13,9 @@ use nightlatch_core::login::{
 };
 use nightlatch_core::policy::{self, Circumstances, Condition, Remote, Ruling, ShutGate, Who};
 use nightlatch_core::state::Closed;
-use nightlatch_core::store::{Past, Store as _};
+use nightlatch_core::store::{Past, Record, Store as _};
 use nightlatch_core::surroundings::{self, System};
+use nightlatch_core::time::Time;
 use serde::Serialize;
 
 use super::config;
@@ -314,9 +315,15 @@ impl Scene<'_> {
             return refused(&Refusal::Closed, &why);
         }
         let now = self.app.now()?;
+        // A login offers nothing over half a record.
+        if record.enrollment.is_none() && !record.is_vacant() {
+            let whereabouts = self.app.store.whereabouts(&account.name);
+            let fault = Fault::EnrollmentLost.of(&account.name, &whereabouts);
+            return refused(&Refusal::NotEnrolled, &fault.to_string());
+        }
         let Some(enrollment) = &record.enrollment else {
             return match self.shut_gate(now) {
-                None => Ok(self.offered(&user, record.past)),
+                None => Ok(self.offered(&user, &record, now)),
                 Some(why) => refused(&Refusal::NotEnrolled, &format!("nothing is enrolled{why}")),
             };
         };
@@ -337,7 +344,7 @@ impl Scene<'_> {
     }
 
     /// Why somebody who is not enrolled may not enroll while logging in; none where they may.
-    fn shut_gate(&self, now: nightlatch_core::time::Time) -> Option<&'static str> {
+    fn shut_gate(&self, now: Time) -> Option<&'static str> {
         let config = &self.app.config;
         if self.ruling != Ruling::Mode || config.enrollment.mode != Mode::AtLogin {
             return Some("");
@@ -355,14 +362,25 @@ impl Scene<'_> {
         }
     }
 
-    fn offered(&self, user: &str, past: Past) -> Outcome {
-        let with = match (self.app.config.at_login.ticket, past) {
-            (true, _) => ", with an invitation",
+    fn offered(&self, user: &str, record: &Record, now: Time) -> Outcome {
+        let (needs_one, with) = match (self.app.config.at_login.ticket, record.past) {
+            (true, _) => (true, ", with an invitation"),
             // What an administrator took away comes back by an administrator alone.
-            (false, Past::Removed) => ", with an invitation, since an enrollment was removed",
-            (false, Past::Never) => "",
+            (false, Past::Removed) => (
+                true,
+                ", with an invitation, since an enrollment was removed",
+            ),
+            (false, Past::Never) => (false, ""),
         };
-        let text = format!("{user} may enroll while logging in{with}: nothing is enrolled yet.");
+        let ticket = record.state.ticket.as_ref();
+        let what_is_missing = if needs_one && ticket.is_none_or(|ticket| ticket.is_expired(now)) {
+            format!(" There is no invitation that holds; run: nightlatch invite {user}")
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "{user} may enroll while logging in{with}: nothing is enrolled yet.{what_is_missing}"
+        );
         outcome("offered", Some("not-enrolled"), text)
     }
 }
