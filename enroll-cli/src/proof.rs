@@ -27,18 +27,19 @@ pub fn examine(line: &[u8], token: &Token, rules: &Rules, now: Time) -> Finding 
             BadAnswer::NotACode | BadAnswer::TooLong | BadAnswer::NotText | BadAnswer::Password,
         ) => {
             return Finding::NoCode(format!(
-                "That is not a code: type the {} digits that the app shows.",
+                "That is not a code: type the {} digits that the authenticator shows.",
                 token.digits.get()
             ));
         }
         Ok(Answer::BackupCode(_)) => {
             return Finding::NoCode(
-                "That looks like a backup code. Type the digits that the app shows.".to_owned(),
+                "That looks like a backup code. Type the digits that the authenticator shows."
+                    .to_owned(),
             );
         }
         Err(BadAnswer::Empty) => {
             return Finding::NoCode(
-                "Type the digits that the app shows. Ctrl-C stops, and nothing is written."
+                "Type the digits that the authenticator shows. Ctrl-C stops, and nothing is written."
                     .to_owned(),
             );
         }

@@ -179,7 +179,7 @@ fn ask_for_proof(
                         ),
                         Origin::Given => bail!(
                             "{TRIES} wrong codes; nothing was written. See that it is the secret of this token, and its \
-                             algorithm, digits and period"
+                             algorithm, digits, and period or counter"
                         ),
                     }
                 }
