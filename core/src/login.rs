@@ -584,9 +584,7 @@ impl Conversation for Login<'_> {
                     then: Then::Done(verdict),
                 };
             }
-            Verdict::Refused(refusal) => {
-                messages::refused(refusal, &self.config.login, self.longest_lock())
-            }
+            Verdict::Refused(refusal) => self.words_for(refusal),
             // The number of questions does not tell whose record it is that cannot be read.
             Verdict::Unavailable(_) | Verdict::Exempt(_) | Verdict::Invited(_) => {
                 messages::unavailable(&self.config.login, self.longest_lock())

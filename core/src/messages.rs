@@ -66,7 +66,7 @@ pub fn refused(refusal: &Refusal, login: &LoginConfig, longest_lock: Duration) -
             "Your token waits for your administrator since the system was restored. Use another one, or ask.".to_owned()
         }
         _ if !login.explain => not_accepted(longest_lock),
-        Refusal::Wrong { locked_for: 0 } => "That code is not right. Wait for the next one and try again.".to_owned(),
+        Refusal::Wrong { locked_for: 0 } => "That code is not right. Try again with the next one.".to_owned(),
         Refusal::Wrong { locked_for } => format!("Too many wrong codes. Try again in {}.", span(*locked_for)),
         Refusal::Locked { remaining } => format!("Too many wrong codes. Try again in {}.", span(*remaining)),
         Refusal::ShareUsedUp => "Too many wrong codes from here. Ask your administrator to unlock you.".to_owned(),
@@ -79,7 +79,7 @@ pub fn refused(refusal: &Refusal, login: &LoginConfig, longest_lock: Duration) -
         Refusal::NotACode(_) => "That is not a code. Type the digits that your authenticator shows.".to_owned(),
         Refusal::NotProved => NOT_PROVED.to_owned(),
         Refusal::EnrolledMeanwhile => not_kept(NotKept::EnrolledMeanwhile).to_owned(),
-        Refusal::Repeated => "That is the code from before. Wait for the next one.".to_owned(),
+        Refusal::Repeated => "That is the same as before. Try again with the next code.".to_owned(),
     }
 }
 
@@ -146,6 +146,9 @@ pub fn not_kept(reason: NotKept) -> &'static str {
 /// What is said, after the first factor, to somebody who has to be enrolled and is not.
 pub const NOT_ENROLLED: &str =
     "No second factor is set up for you yet. Ask your administrator to enroll you.";
+
+/// The same where they could enroll themselves in this login.
+pub const NEEDS_INVITATION: &str = "No second factor is set up for you yet. Type your invitation here, or ask your administrator for one.";
 
 /// What is said to somebody whom a rule keeps out although their key is right.
 pub const DENIED: &str = "You may not log in this way. Ask your administrator.";

@@ -65,6 +65,24 @@ impl Login<'_> {
                 .is_ok_and(|record| self.gate(&record) == Gate::ByInvitation)
     }
 
+    /// What is said of a refused answer. To an answer of somebody who could enroll with an invitation, and is told why, the next
+    /// one is no code.
+    pub(super) fn words_for(&self, refusal: &Refusal) -> String {
+        let is_no_invitation = matches!(
+            refusal,
+            Refusal::NotEnrolled | Refusal::NotACode(_) | Refusal::Wrong { locked_for: 0 }
+        );
+        if self.config.login.explain
+            && is_no_invitation
+            && self
+                .known()
+                .is_ok_and(|account| self.takes_invitations(account))
+        {
+            return messages::NEEDS_INVITATION.to_owned();
+        }
+        messages::refused(refusal, &self.config.login, self.longest_lock())
+    }
+
     /// What somebody is shown at once who may enroll now without an invitation.
     pub(super) fn first_offer(&self) -> Option<Offer> {
         let account = self.known().ok()?;

@@ -223,3 +223,26 @@ fn nobody_enrolls_behind_the_password_of_another_account() {
         assert_eq!(question.ends_with(messages::PROOF), may_enroll, "{invoker}");
     }
 }
+
+#[test]
+fn whoever_could_enroll_with_an_invitation_is_told_to_type_it_where_reasons_are_told() {
+    let mut scene = Scene::new();
+    let ticket = "[enrollment]\nmode = \"at-login\"\n[at_login]\nticket = true\n";
+    for (login, told) in [
+        ("", "Not accepted. "),
+        ("[login]\nexplain = true\n", messages::NEEDS_INVITATION),
+    ] {
+        scene.config = Config::parse(&format!("{ticket}{login}"), "test".as_ref()).unwrap();
+        let mut login = scene.login(Subject::Known(bob()));
+        login.start();
+        for answer in ["123456", "hunter2"] {
+            let step = login.answer(typed(answer));
+            assert!(question(&step).starts_with(told), "{}", question(&step));
+        }
+        // Whoever is enrolled is told what is wrong with their code.
+        let mut login = scene.login(Subject::Known(alice()));
+        login.start();
+        let step = login.answer(typed("000000"));
+        assert!(!question(&step).starts_with(messages::NEEDS_INVITATION));
+    }
+}
