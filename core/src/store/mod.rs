@@ -125,7 +125,7 @@ pub trait Store {
 pub enum StoreError {
     /// There is no store where one should be.
     #[error(
-        "{}: no Nightlatch store here. If its file system is not mounted, mount it; on a new host enroll somebody first",
+        "{}: no Nightlatch store here. If its file system is not mounted, mount it; on a new host enroll or invite somebody first",
         .0.display()
     )]
     NotAStore(PathBuf),

@@ -8,8 +8,7 @@ use crate::ground::{Ground, Mode, Part};
 fn without_its_marker_or_the_directory_of_all_people_a_store_is_none() {
     sandboxed(|world| {
         let mut ground = Ground::new(world);
-        let mend =
-            "If its file system is not mounted, mount it; on a new host enroll somebody first";
+        let mend = "If its file system is not mounted, mount it; on a new host enroll or invite somebody first";
         for part in [Part::Marker, Part::Users] {
             let path = part.path(&ground.alice);
             ground.shell(&format!("mv {} /var/lib/real", path.display()));
