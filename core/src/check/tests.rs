@@ -1,7 +1,7 @@
+mod backup_codes;
 mod invitations;
+mod properties;
 mod tokens;
-
-use proptest::prelude::*;
 
 use super::*;
 use crate::account::UserName;
@@ -247,97 +247,6 @@ fn any_of_several_tokens_opens_and_a_miss_counts_once() {
 }
 
 #[test]
-fn a_backup_code_works_once_and_the_others_go_on_working() {
-    let mut alice = Person::enrolled();
-    let codes: Vec<String> = alice
-        .codes
-        .iter()
-        .map(|code| code.grouped().to_string())
-        .collect();
-    for (index, code) in codes.iter().enumerate() {
-        let Verdict::Accepted(accepted) = alice.answers(code) else {
-            panic!("code {index}")
-        };
-        assert_eq!(accepted.factor, Factor::BackupCode { left: 9 - index });
-        assert_eq!(
-            alice.answers(code),
-            Verdict::Refused(Refusal::Replayed {
-                next: Next::BackupCode
-            })
-        );
-    }
-}
-
-#[test]
-fn a_digest_is_asked_for_only_where_the_answer_has_a_backup_codes_shape_and_the_place_is_open() {
-    let mut alice = Person::enrolled();
-    let backup = Answer::BackupCode(alice.codes[0].clone());
-    let attempt = Try {
-        uid: 1000,
-        place: HOME,
-        answer: &backup,
-        digest: None,
-        invitations: Invitations::NotTaken,
-        rules: &RULES,
-    };
-    assert!(matches!(
-        check(&alice.record, &attempt, NOW),
-        Decision::NeedsDigest(_, CHEAP)
-    ));
-    alice.record.state.elsewhere = Bucket {
-        failures: 6,
-        since: NOW,
-    };
-    assert!(matches!(
-        check(&alice.record, &attempt, NOW),
-        Decision::Answer(Verdict::Refused(Refusal::Locked { .. }), None)
-    ));
-    let code = Answer::parse(b"123456").unwrap();
-    assert!(matches!(
-        check(
-            &alice.record,
-            &Try {
-                answer: &code,
-                ..attempt
-            },
-            NOW
-        ),
-        Decision::Answer(..)
-    ));
-}
-
-#[test]
-fn a_digest_under_another_salt_is_not_compared() {
-    let alice = Person::enrolled();
-    let backup = Answer::BackupCode(alice.codes[0].clone());
-    let salt = Salt::from_bytes([9; 16]);
-    let made = SaltedDigest {
-        salt,
-        cost: CHEAP,
-        digest: alice.codes[0].digest(&salt, CHEAP).unwrap(),
-    };
-    let attempt = Try {
-        uid: 1000,
-        place: HOME,
-        answer: &backup,
-        digest: Some(&made),
-        invitations: Invitations::NotTaken,
-        rules: &RULES,
-    };
-    assert!(matches!(
-        check(&alice.record, &attempt, NOW),
-        Decision::NeedsDigest(..)
-    ));
-}
-
-#[test]
-fn a_wrong_backup_code_is_charged_like_a_wrong_code() {
-    let mut alice = Person::enrolled();
-    assert!(is_wrong(&alice.answers("3333-3333-3333-3333-3333")));
-    assert_eq!(alice.record.state.elsewhere.failures, 1);
-}
-
-#[test]
 fn after_five_free_failures_a_right_code_waits_for_the_lock() {
     let mut alice = Person::enrolled();
     let wrong = alice.wrong_code();
@@ -508,25 +417,6 @@ fn what_a_bad_slot_burned_is_written_at_once_and_not_again_at_the_next_try() {
 }
 
 #[test]
-fn in_a_copied_store_backup_codes_wait_for_an_administrator() {
-    let mut alice = Person::enrolled();
-    alice.record.state.integrity = Integrity::Copied;
-    let backup = alice.codes[0].grouped().to_string();
-    assert_eq!(
-        alice.answers(&backup),
-        Verdict::Refused(Refusal::BackupCodesWait)
-    );
-    assert!(alice.record.state.waiting.is_some());
-    assert_eq!(alice.record.state.elsewhere.failures, 0);
-    let later = alice.waits(60).code(0);
-    assert!(is_accepted(&alice.answers(&later)));
-    assert_eq!(
-        alice.answers(&backup),
-        Verdict::Refused(Refusal::BackupCodesWait)
-    );
-}
-
-#[test]
 fn a_last_step_far_in_the_future_is_a_fault_of_the_clock() {
     let mut alice = Person::enrolled();
     let step = Period::THIRTY.step_at(NOW);
@@ -585,77 +475,6 @@ fn digits_that_fit_two_steps_of_the_window_open_once() {
     assert!(is_replay(&alice.answers(&code)));
     alice.waits(30);
     assert!(!is_accepted(&alice.answers(&code)));
-}
-
-/// What somebody does next in a property test.
-#[derive(Clone, Debug)]
-enum Act {
-    Answers { token: usize, steps: i64 },
-    AnswersWrongly,
-    Waits(u64),
-    SetsTheClockBack(u64),
-    Moves(u32),
-}
-
-fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let act = prop_oneof![
-        4 => (0..2_usize, -3..=3_i64).prop_map(|(token, steps)| Act::Answers { token, steps }),
-        4 => Just(Act::AnswersWrongly),
-        2 => (1..1000_u64).prop_map(Act::Waits),
-        1 => (1..1000_u64).prop_map(Act::SetsTheClockBack),
-        1 => (0..3_u32).prop_map(Act::Moves),
-    ];
-    proptest::collection::vec(act, 1..60)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_step_ever_opens_twice_and_what_opens_is_always_written(acts in acts()) {
-        let mut alice = Person::with_tokens(2);
-        let mut opened = Vec::new();
-        for act in acts {
-            match act {
-                Act::Answers { token, steps } => {
-                    let code = alice.code_of(token, steps);
-                    let step = Period::THIRTY.step_at(alice.now).0.checked_add_signed(steps).unwrap();
-                    let before = alice.record.state.clone();
-                    let (verdict, state) = alice.decide(&code);
-                    if is_accepted(&verdict) {
-                        prop_assert!(steps.abs() <= 3);
-                        prop_assert!(!opened.contains(&(token, step)));
-                        prop_assert!(state.is_some_and(|state| state != before));
-                        opened.push((token, step));
-                    }
-                    alice.answers(&code);
-                }
-                Act::AnswersWrongly => {
-                    let wrong = alice.wrong_code();
-                    prop_assert!(!is_accepted(&alice.answers(&wrong)));
-                }
-                Act::Waits(seconds) => {
-                    alice.waits(seconds);
-                }
-                Act::SetsTheClockBack(seconds) => alice.now = Time::from_unix(alice.now.unix() - seconds),
-                Act::Moves(place) => alice.place = Place::Local(place),
-            }
-        }
-    }
-}
-
-#[test]
-fn of_a_set_that_the_state_does_not_know_no_code_opens() {
-    // As when an old enrollment is restored beside a state that has forgotten its set.
-    let mut alice = Person::enrolled();
-    alice.record.state.spent.clear();
-    let backup = alice.codes[0].grouped().to_string();
-    assert_eq!(
-        alice.answers(&backup),
-        Verdict::Refused(Refusal::BackupCodesWait)
-    );
-    let code = alice.code(0);
-    assert!(is_accepted(&alice.answers(&code)));
 }
 
 #[test]
