@@ -7,20 +7,24 @@ use super::input::texts;
 use crate::account::{Account, UserName};
 use crate::answer::{Answer, BadAnswer};
 use crate::audit::{Audit, Event};
+use crate::backup_codes::{Digest, Salt};
 use crate::check::Verdict;
 use crate::config::Config;
 use crate::enrollment::Enrollment;
+use crate::id::Id;
 use crate::login::{AsksFor, Conversation, Echo, Login, Request, Step, Subject, Then, World};
-use crate::state::{Bucket, State, TokenState};
-use crate::store::{MemoryStore, Record};
+use crate::state::{Bucket, Closed, Standing, State, Ticket, TokenState};
+use crate::store::{MemoryStore, Past, Record, Store};
 use crate::surroundings::System;
 use crate::testing::NOW;
 use crate::testing::token::token;
 use crate::time::{Clock, ClockError, Time};
 use crate::token::{Digits, Token};
 
-/// Any answers, at any times, to an enrolled person of any past, to one who is not enrolled and to an unknown name, whether a
-/// rule denies or not: the questions, what is said and the time it takes are the same, the questions come to an end, and the door stays shut.
+/// Any answers, at any times, to an enrolled person of any past, to some who are not enrolled and to an unknown name, whether a
+/// rule denies or not, and whether people enroll by invitation or not at all: the questions, what is said and the time it takes
+/// are the same, the questions come to an end, and the door stays shut. Where whoever was never enrolled may enroll, that
+/// shows, as it must, for them alone; and nothing is kept by it.
 pub fn conversation(bytes: &[u8]) {
     let Some((&[failures, flags, prompts, pace], answers)) = bytes.split_first_chunk() else {
         return;
@@ -38,24 +42,39 @@ pub fn conversation(bytes: &[u8]) {
     if !answers.iter().all(is_fit) {
         return;
     }
-    let text = format!("[login]\nprompts = {}\n", 1 + prompts % 10);
-    let config = Config::parse(&text, "/x.toml".as_ref()).unwrap();
+    let prompts = 1 + prompts % 10;
+    let text = format!("[login]\nprompts = {prompts}\n[token]\ndigits = {DIGITS}\n");
+    let with = |more: &str| Config::parse(&format!("{text}{more}"), "/x.toml".as_ref()).unwrap();
+    let config = with("");
     let store = store(failures, flags);
     let under = |config: &Config, subject| transcript(subject, &store, config, &answers, pace);
 
     let unknown = under(&config, Subject::Unknown);
     assert!(unknown.questions <= config.login.prompts.get());
-    let denying = "[[rule]]\nsecond_factor = \"deny\"\n";
-    let denying = Config::parse(&format!("{text}{denying}"), "/x.toml".as_ref()).unwrap();
-    for config in [&config, &denying] {
-        for subject in [
-            Subject::Unknown,
-            Subject::Known(account("bob")),
-            Subject::Known(account("alice")),
-        ] {
+    let everybody = || {
+        let names = ["alice", "bob", "carol", "dave", "erin"];
+        let known = names.map(|name| Subject::Known(account(name)));
+        known.into_iter().chain([Subject::Unknown])
+    };
+    let deny = "[[rule]]\nsecond_factor = \"deny\"\n";
+    let by_invitation = "[enrollment]\nmode = \"at-login\"\n[at_login]\nticket = true\n";
+    for config in [&config, &with(deny), &with(by_invitation)] {
+        for subject in everybody() {
             assert_eq!(under(config, subject), unknown);
         }
     }
+    let open = "[enrollment]\nmode = \"at-login\"\n[at_login]\nopen = true\nqr = \"none\"\n";
+    let open = with(open);
+    for subject in everybody() {
+        let is_offered = match &subject {
+            Subject::Known(account) => matches!(account.name.as_str(), "bob" | "carol"),
+            Subject::Unknown | Subject::Unresolved(_) => false,
+        };
+        let seen = under(&open, subject);
+        assert_eq!(seen.said != unknown.said, is_offered);
+        assert!(seen.questions <= u32::from(prompts));
+    }
+    assert!(store.look(&account("bob").name).unwrap().is_empty());
 }
 
 /// All that somebody can see of a login.
@@ -121,7 +140,8 @@ impl Transcript {
     }
 }
 
-/// Alice is enrolled and has failed this often; the flags say what else is the matter with her record.
+/// Alice is enrolled and has failed this often; the flags say what else is the matter with her record. Nobody else is: carol is
+/// invited, dave was removed, erin is closed, and of bob nothing is kept.
 fn store(failures: u8, flags: u8) -> MemoryStore {
     let token = Token {
         digits: Digits::try_from(u64::from(DIGITS)).unwrap(),
@@ -137,6 +157,9 @@ fn store(failures: u8, flags: u8) -> MemoryStore {
     };
     if flags & 1 != 0 {
         state.disable();
+    }
+    if flags & 16 != 0 {
+        state.closed = Closed::Yes;
     }
     if flags & 2 != 0 {
         // No state beside an enrollment.
@@ -157,6 +180,35 @@ fn store(failures: u8, flags: u8) -> MemoryStore {
         ..Record::default()
     };
     store.put(&account("alice").name, record);
+    let alone = State {
+        standing: Standing::Alone,
+        ..State::default()
+    };
+    let invited = State {
+        ticket: Some(Ticket {
+            id: Id::from_bytes([1; 16]),
+            salt: Salt::from_bytes([1; 16]),
+            digest: Digest::parse(&"9".repeat(64)).unwrap(),
+            expires: NOW.plus(u64::from(flags)),
+        }),
+        ..alone.clone()
+    };
+    let closed = State {
+        closed: Closed::Yes,
+        ..alone
+    };
+    for (name, state, past) in [
+        ("carol", invited, Past::Never),
+        ("dave", State::default(), Past::Removed),
+        ("erin", closed, Past::Never),
+    ] {
+        let record = Record {
+            enrollment: None,
+            state,
+            past,
+        };
+        store.put(&account(name).name, record);
+    }
     if flags & 8 != 0 {
         store.fail_writes();
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::{PROPERTIES, transactions};
+use super::{PROPERTIES, conversation, transactions};
 use crate::testing::home_in_memory;
 
 #[test]
@@ -27,6 +27,15 @@ fn transactions_keep_what_was_answered_for_every_kept_input() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_answers_that_prove_nothing_tell_who_somebody_is(
+        person in any::<[u8; 4]>(),
+        answers in prop::collection::vec("[0-9]{6}|[0-9]{8}|\\PC{0,20}", 0..12),
+    ) {
+        let answers: Vec<_> = answers.iter().map(String::as_bytes).collect();
+        conversation(&[&person[..], &answers.join(&0xff)].concat());
+    }
 
     #[test]
     fn transactions_keep_what_was_answered_whatever_comes_between(

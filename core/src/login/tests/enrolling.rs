@@ -494,3 +494,76 @@ fn whether_an_invitation_is_taken_is_decided_when_it_is_typed() {
     login.start();
     question(&login.answer(typed(&ticket)));
 }
+
+#[test]
+fn a_stranger_with_the_shape_of_a_ticket_is_shown_the_same_for_everybody() {
+    type Make = fn(&Scene);
+    fn lock(state: &mut State, scene: &Scene) {
+        state.elsewhere.failures = 7;
+        state.elsewhere.since = scene.time();
+    }
+    let people: [(&str, Make); 9] = [
+        ("nobody", |_| {}),
+        ("never enrolled", |_| {}),
+        ("invited", |scene| {
+            invited(scene, 600);
+        }),
+        ("invited once", |scene| {
+            invited(scene, 0);
+        }),
+        ("invited and locked", |scene| {
+            invited(scene, 600);
+            let mut record = scene.record_of(&bob());
+            lock(&mut record.state, scene);
+            scene.store.put(&bob().name, record);
+        }),
+        ("removed", |scene| scene.store.put(&bob().name, removed())),
+        ("closed", |scene| scene.store.put(&bob().name, closed())),
+        ("enrolled", |scene| {
+            scene.store.put(&bob().name, scene.record_of(&alice()));
+        }),
+        ("enrolled and locked", |scene| {
+            let mut record = scene.record_of(&alice());
+            lock(&mut record.state, scene);
+            scene.store.put(&bob().name, record);
+        }),
+    ];
+    for config in [
+        "",
+        "[enrollment]\nmode = \"at-login\"\n[at_login]\nticket = true\n",
+        "[[rule]]\nsecond_factor = \"deny\"\n",
+        "[enrollment]\nmode = \"at-login\"\n[at_login]\nticket = true\n[[rule]]\nsecond_factor = \"deny\"\n",
+    ] {
+        let mut first = None;
+        for (who, make) in people {
+            let scene = under(config);
+            make(&scene);
+            let subject = match who {
+                "nobody" => Subject::Unknown,
+                // Alice's record is that of her uid.
+                _ if who.starts_with("enrolled") => Subject::Known(Account {
+                    uid: alice().uid,
+                    ..bob()
+                }),
+                _ => Subject::Known(bob()),
+            };
+            let mut login = scene.login(subject);
+            let mut seen = vec![question(&login.start()).to_owned()];
+            for answer in ["3467-9CFH-JKMR-TWXY-3467", "123456"] {
+                let step = login.answer(typed(answer));
+                seen.extend(step.say.clone());
+                seen.push(question(&step).to_owned());
+            }
+            let end = login.answer(typed("hunter2"));
+            seen.extend(end.say.clone());
+            assert!(matches!(verdict(end), Verdict::Refused(_)), "{who}");
+            assert!(login.into_prepared().is_none());
+            let seen = (seen, scene.clock.slept.get());
+            assert_eq!(
+                *first.get_or_insert_with(|| seen.clone()),
+                seen,
+                "{who}: {config}"
+            );
+        }
+    }
+}
