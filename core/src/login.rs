@@ -5,6 +5,7 @@
 //! that a caller that may not read the store can be given one that asks elsewhere.
 
 mod enrolling;
+mod exempting;
 
 use std::fmt;
 use std::time::Duration;
@@ -16,18 +17,17 @@ use crate::admission::{self, LeftByLogin, Trusted};
 use crate::answer::{Answer, BadAnswer};
 use crate::at_login::{Offer, Prepared};
 use crate::audit::{Audit, Event, Origin};
-use crate::check::{Accepted, Exemption, Factor, Fault, Refusal, Rules, Verdict};
+use crate::check::{Accepted, Factor, Fault, Refusal, Rules, Verdict};
 use crate::combined::Uncharged;
-use crate::config::{Config, Mode, SecondFactor, ServiceName};
+use crate::config::{Config, SecondFactor, ServiceName};
 use crate::messages;
 use crate::place::Place;
 use crate::policy::{self, Remote, Ruling};
-use crate::state::{Closed, WrongCodes};
+use crate::state::WrongCodes;
 use crate::store::{Record, Store};
 use crate::surroundings::{self, Problem, Surroundings};
-use crate::time::{Clock, Time};
+use crate::time::Clock;
 use crate::transaction::{self, Attempt};
-use crate::trust::Recall;
 
 /// What a login reaches of the world.
 #[derive(Clone, Copy)]
@@ -292,61 +292,6 @@ impl<'w> Login<'w> {
         Some(self.end(verdict))
     }
 
-    /// Whether the person is asked at all. Where a second factor is required everybody is, enrolled or not, so that the
-    /// question tells nothing; an error there comes after the answer.
-    fn verdict_without_asking(&self) -> Option<Verdict> {
-        match self.ruling {
-            Ruling::Rule {
-                says: SecondFactor::Require | SecondFactor::Deny,
-                ..
-            } => None,
-            Ruling::Rule {
-                says: SecondFactor::Skip,
-                number,
-            } => Some(self.known().map_or_else(
-                |verdict| verdict,
-                |_| Verdict::Exempt(Exemption::Rule { number }),
-            )),
-            Ruling::Mode => self.verdict_by_mode(),
-        }
-    }
-
-    fn verdict_by_mode(&self) -> Option<Verdict> {
-        if self.is_remembered() {
-            return Some(Verdict::Exempt(Exemption::Trusted));
-        }
-        match self.config.enrollment.mode {
-            Mode::Required => self
-                .is_before_deadline()
-                .then_some(Verdict::Exempt(Exemption::Deadline)),
-            Mode::AtLogin => None,
-            Mode::Optional => self
-                .known()
-                .map_or_else(Some, |account| self.verdict_where_optional(account)),
-        }
-    }
-
-    /// Whether a code was given there not long ago. Whatever cannot be told is asked for.
-    fn is_remembered(&self) -> bool {
-        let (Ok(account), Some(service)) = (self.known(), self.trust()) else {
-            return false;
-        };
-        let mut recall = Recall {
-            uid: account.uid,
-            place: self.place,
-            service: &service,
-            remember: self.config.trust.remember.get().as_secs(),
-            rules: &self.rules,
-        };
-        transaction::run(
-            self.world.store,
-            self.world.clock,
-            &account.name,
-            &mut recall,
-        )
-        .unwrap_or(false)
-    }
-
     /// The service, where a code that is given there is remembered: one that comes from an address that can be believed.
     fn trust(&self) -> Option<ServiceName> {
         let remembers = !self.config.trust.remember.get().is_zero();
@@ -364,45 +309,6 @@ impl<'w> Login<'w> {
             Subject::Known(account) => Ok(account),
             Subject::Unknown => Err(Verdict::Refused(Refusal::UnknownUser)),
             Subject::Unresolved(fault) => Err(Verdict::Unavailable(fault.clone())),
-        }
-    }
-
-    /// Whether somebody never had anything enrolled and need not yet. Whatever cannot be told is told after the answer.
-    fn is_before_deadline(&self) -> bool {
-        let (Some(deadline), Subject::Known(account)) =
-            (self.config.enrollment.deadline, &self.request.subject)
-        else {
-            return false;
-        };
-        let is_before = |now: Time| now < deadline.end();
-        let needs_none_yet =
-            |record: Record| record.was_never_enrolled() && record.state.closed == Closed::No;
-        self.world.clock.now().is_ok_and(is_before)
-            && self
-                .world
-                .store
-                .look(&account.name)
-                .is_ok_and(needs_none_yet)
-    }
-
-    fn verdict_where_optional(&self, account: &Account) -> Option<Verdict> {
-        match self.world.store.look(&account.name) {
-            Ok(Record {
-                enrollment: Some(_),
-                ..
-            }) => None,
-            Ok(record) if record.is_vacant() => match record.state.closed {
-                Closed::No => Some(Verdict::Exempt(Exemption::NotEnrolled)),
-                // Closed means that nothing opens, and so does a door that would not be there.
-                Closed::Yes => None,
-            },
-            // Half a record must not read as "not enrolled".
-            Ok(_) => {
-                let whereabouts = self.world.store.whereabouts(&account.name);
-                let fault = Fault::EnrollmentLost.of(&account.name, &whereabouts);
-                Some(Verdict::Unavailable(fault))
-            }
-            Err(error) => Some(Verdict::Unavailable(Fault::Unusable(error.to_string()))),
         }
     }
 

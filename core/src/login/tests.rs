@@ -5,7 +5,8 @@ mod policy;
 mod trust;
 
 use super::*;
-use crate::state::Integrity;
+use crate::check::Exemption;
+use crate::state::{Closed, Integrity};
 use crate::testing::scene::{Scene, alice, bob, question, typed, under, verdict};
 use crate::time::Time;
 
