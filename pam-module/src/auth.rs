@@ -123,7 +123,10 @@ fn converse(
                 return match forwarded {
                     Ok(()) => end(host, arguments, login, visitor, &verdict),
                     Err(NotForwarded::ConversationFailed) => conversation_failed(host, &name),
-                    Err(NotForwarded::NotKept) => PamError::AUTHINFO_UNAVAIL,
+                    Err(NotForwarded::NotKept) => {
+                        let problem = "the application did not take the password for the module behind (pam_set_item failed)";
+                        unavailable(host, &Fault::Unusable(problem.to_owned()))
+                    }
                 };
             }
         };
@@ -275,9 +278,13 @@ mod tests {
     }
 
     fn login_under(toml: &str, host: &FakeHost) -> PamError {
+        login_with("", toml, host)
+    }
+
+    fn login_with(line: &str, toml: &str, host: &FakeHost) -> PamError {
         let text = "[store]\ndir = \"/nonexistent/nightlatch\"\n[login]\nrefusal_floor = \"0s\"\n";
         let config = Config::parse(&format!("{text}{toml}"), Path::new("test")).unwrap();
-        let arguments = Arguments::parse(&[]).unwrap();
+        let arguments = Arguments::parse(&words(line)).unwrap();
         request(host, &arguments, &config).map_or_else(
             |code| code,
             |request| converse(host, &arguments, &config, request),
@@ -364,6 +371,17 @@ mod tests {
         assert_eq!(login(&host), PamError::AUTHINFO_UNAVAIL);
         assert_eq!(host.asked.borrow().len(), 3);
         assert!(host.logged("event=unavailable user=\"root\""));
+    }
+
+    #[test]
+    fn a_password_that_cannot_be_forwarded_denies_and_is_logged() {
+        let host = FakeHost {
+            takes_no_authtok: true,
+            ..host("no-such-person-here", &["pass123456"; 3])
+        };
+        let code = login_with("forward_pass", "", &host);
+        assert_eq!(code, PamError::AUTHINFO_UNAVAIL);
+        assert!(host.logged("event=unavailable"), "{:?}", host.log);
     }
 
     #[test]

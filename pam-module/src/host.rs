@@ -90,6 +90,8 @@ pub mod tests {
         pub log: RefCell<Vec<String>>,
         /// `PAM_AUTHTOK`.
         pub authtok: RefCell<Option<Zeroizing<Vec<u8>>>>,
+        /// Whether setting `PAM_AUTHTOK` fails.
+        pub takes_no_authtok: bool,
         /// What was told.
         pub told: RefCell<Vec<String>>,
         /// What is kept for the account phase.
@@ -140,6 +142,9 @@ pub mod tests {
         }
 
         fn set_authtok(&self, password: &[u8]) -> Result<(), NotKept> {
+            if self.takes_no_authtok {
+                return Err(NotKept);
+            }
             self.authtok
                 .replace(Some(Zeroizing::new(password.to_vec())));
             Ok(())

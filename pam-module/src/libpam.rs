@@ -48,12 +48,11 @@ impl LibPam {
         text: &str,
         longest: usize,
     ) -> Result<Option<Reply>, ConversationFailed> {
-        // No text of ours holds a NUL; one that did would be cut there.
-        let text = CString::new(text.split('\0').next().unwrap_or_default())
-            .map_err(|_| ConversationFailed)?;
+        // It may be the key of a new token: the copy is wiped, too.
+        let text = c_text(text.as_bytes());
         let message = Message {
             style,
-            text: text.as_ptr(),
+            text: text.as_ptr().cast(),
         };
         let conversation = self.conversation().ok_or(ConversationFailed)?;
         let function = conversation.function.ok_or(ConversationFailed)?;
@@ -144,9 +143,7 @@ impl PamHost for LibPam {
 
     fn set_authtok(&self, password: &[u8]) -> Result<(), NotKept> {
         const PAM_AUTHTOK: c_int = 6;
-        let mut text = Zeroizing::new(Vec::with_capacity(password.len() + 1));
-        text.extend(password.iter().take_while(|&&byte| byte != 0));
-        text.push(0);
+        let text = c_text(password);
         // SAFETY: the handle is libpam's; `PAM_AUTHTOK` is a string that ends with NUL, which libpam copies.
         let code = unsafe { pam_set_item(self.handle(), PAM_AUTHTOK, text.as_ptr().cast()) };
         if code == PamError::SUCCESS as c_int {
@@ -222,6 +219,14 @@ impl PamHost for LibPam {
     fn real_uid(&self) -> u32 {
         nix::unistd::getuid().as_raw()
     }
+}
+
+/// A copy that ends with NUL, at the first one if there is one before, and is wiped: in memory that is asked for at once.
+fn c_text(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(bytes.len() + 1));
+    text.extend(bytes.iter().take_while(|&&byte| byte != 0));
+    text.push(0);
+    text
 }
 
 fn lossy(item: &CStr) -> String {
