@@ -41,6 +41,16 @@ pub struct Try<'a> {
     pub rules: &'a Rules,
 }
 
+impl Try<'_> {
+    /// The answer's digest, if it was made with these.
+    fn digest_under(&self, salt: &Salt, cost: Cost) -> Option<&Digest> {
+        let made = self
+            .digest
+            .filter(|made| made.salt == *salt && made.cost == cost)?;
+        Some(&made.digest)
+    }
+}
+
 /// Whether an invitation is an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Invitations {
@@ -360,8 +370,7 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
         Ok(settled) => settled,
         Err(fault) => return Decision::Answer(Verdict::Unavailable(fault), None),
     };
-    let throttle = &attempt.rules.throttle;
-    let refusal = shut(&state, throttle, attempt.place, now);
+    let refusal = shut(&state, &attempt.rules.throttle, attempt.place, now);
     if let Some(refusal) = refusal {
         return Decision::Answer(Verdict::Refused(refusal), must_write.then_some(state));
     }
@@ -378,11 +387,9 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
         Answer::BackupCode(_) => {
             let set = enrollment.backup_codes.as_ref();
             let (salt, cost) = salt_and_cost(record);
-            match attempt.digest {
-                Some(made) if made.salt == salt && made.cost == cost => {
-                    find_backup_code(set, &state, &made.digest)
-                }
-                _ => return Decision::NeedsDigest(salt, cost),
+            match attempt.digest_under(&salt, cost) {
+                Some(digest) => find_backup_code(set, &state, digest),
+                None => return Decision::NeedsDigest(salt, cost),
             }
         }
     };
@@ -404,14 +411,20 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
         }
         Finding::Miss(resync) => {
             note_resync(&mut state, attempt.place, resync);
-            throttle.charge(&mut state, attempt.place, now);
-            let locked_for = match throttle.gate(&state, attempt.place, now) {
-                Gate::Locked { remaining } => remaining,
-                Gate::Open | Gate::ShareUsedUp | Gate::Disabled => 0,
-            };
-            Decision::Answer(Verdict::Refused(Refusal::Wrong { locked_for }), Some(state))
+            charge(state, attempt, now)
         }
     }
+}
+
+/// Charges a wrong answer.
+fn charge(mut state: State, attempt: &Try<'_>, now: Time) -> Decision {
+    let throttle = &attempt.rules.throttle;
+    throttle.charge(&mut state, attempt.place, now);
+    let locked_for = match throttle.gate(&state, attempt.place, now) {
+        Gate::Locked { remaining } => remaining,
+        Gate::Open | Gate::ShareUsedUp | Gate::Disabled => 0,
+    };
+    Decision::Answer(Verdict::Refused(Refusal::Wrong { locked_for }), Some(state))
 }
 
 /// Only the next try from the same place is the second one: another miss replaces what the one before left, or clears it. Tries

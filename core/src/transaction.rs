@@ -136,8 +136,8 @@ impl Transaction for Attempt<'_> {
             let Answer::BackupCode(code) = self.answer else {
                 break;
             };
-            match code.digest(&salt, cost) {
-                Ok(digest) => self.digest = Some(SaltedDigest { salt, cost, digest }),
+            match SaltedDigest::make(code, salt, cost) {
+                Ok(digest) => self.digest = Some(digest),
                 Err(error) => {
                     return (
                         Verdict::Unavailable(Fault::Unusable(error.to_string())),

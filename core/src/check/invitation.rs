@@ -3,11 +3,12 @@
 //! Nothing is spent here: an invitation is used up where what it led to is [kept](crate::transaction::Keep). Wrong ones are
 //! charged like wrong codes.
 
-use super::{Decision, Refusal, Try, Verdict, nothing_enrolled, refuse_after_the_same_work, shut};
+use super::{
+    Decision, Refusal, Try, Verdict, charge, nothing_enrolled, refuse_after_the_same_work, shut,
+};
 use crate::answer::Answer;
 use crate::state::{Integrity, Ticket};
 use crate::store::Record;
-use crate::throttle::Gate;
 use crate::time::Time;
 
 /// Decides about an answer where nothing is enrolled.
@@ -15,23 +16,13 @@ pub(super) fn invitation(record: &Record, attempt: &Try<'_>, now: Time) -> Decis
     let (Some(ticket), Answer::BackupCode(_)) = (open_invitation(record), attempt.answer) else {
         return refuse_after_the_same_work(attempt, nothing_enrolled(record));
     };
-    let digest = match attempt.digest {
-        Some(made) if made.salt == ticket.salt && made.cost == Ticket::COST => &made.digest,
-        _ => return Decision::NeedsDigest(ticket.salt, Ticket::COST),
+    let Some(digest) = attempt.digest_under(&ticket.salt, Ticket::COST) else {
+        return Decision::NeedsDigest(ticket.salt, Ticket::COST);
     };
-    let throttle = &attempt.rules.throttle;
     let mut state = record.state.clone();
     let must_write = state.settle_places(now);
-    let refusal = match shut(&state, throttle, attempt.place, now) {
-        None if !ticket.matches(digest) => {
-            throttle.charge(&mut state, attempt.place, now);
-            let locked_for = match throttle.gate(&state, attempt.place, now) {
-                Gate::Locked { remaining } => remaining,
-                Gate::Open | Gate::ShareUsedUp | Gate::Disabled => 0,
-            };
-            let wrong = Verdict::Refused(Refusal::Wrong { locked_for });
-            return Decision::Answer(wrong, Some(state));
-        }
+    let refusal = match shut(&state, &attempt.rules.throttle, attempt.place, now) {
+        None if !ticket.matches(digest) => return charge(state, attempt, now),
         None if ticket.is_expired(now) => Some(Refusal::InvitationOver),
         shut => shut,
     };
