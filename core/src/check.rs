@@ -7,7 +7,6 @@ mod find;
 mod invitation;
 
 pub(crate) use find::window;
-pub(crate) use invitation::open_invitation;
 
 use find::{Finding, Search, find_backup_code};
 use invitation::invitation;

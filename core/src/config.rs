@@ -142,7 +142,7 @@ impl Config {
     /// The place that a try comes from, as far as the service can be believed about it.
     #[must_use]
     pub fn place(&self, service: &str, rhost: Option<&str>, real_uid: u32) -> Place {
-        if is_in(&self.login.rhost_from, service) {
+        if self.comes_from_elsewhere(service) {
             rhost.map_or(Place::Elsewhere, Place::of_address)
         } else if is_in(&self.login.local, service) {
             Place::Local(real_uid)
@@ -155,7 +155,7 @@ impl Config {
     /// about it, and it is not a loopback address.
     #[must_use]
     pub fn address(&self, service: &str, rhost: Option<&str>) -> Option<IpAddr> {
-        let is_believed = is_in(&self.login.rhost_from, service);
+        let is_believed = self.comes_from_elsewhere(service);
         let address: IpAddr = rhost.filter(|_| is_believed)?.parse().ok()?;
         Some(address.to_canonical()).filter(|address| !address.is_loopback())
     }
@@ -178,8 +178,7 @@ impl Config {
     /// Whether people come to a service over the network, and its word about their address is believed.
     #[must_use]
     pub fn comes_from_elsewhere(&self, service: &str) -> bool {
-        let mut services = self.login.rhost_from.iter();
-        services.any(|name| name.as_str() == service)
+        is_in(&self.login.rhost_from, service)
     }
 
     /// Whose code a service asks for.

@@ -13,7 +13,7 @@ use crate::time::Time;
 
 /// Decides about an answer where nothing is enrolled.
 pub(super) fn invitation(record: &Record, attempt: &Try<'_>, now: Time) -> Decision {
-    let (Some(ticket), Answer::BackupCode(_)) = (open_invitation(record), attempt.answer) else {
+    let (Some(ticket), Answer::BackupCode(_)) = (known_ticket(record), attempt.answer) else {
         return refuse_after_the_same_work(attempt, nothing_enrolled(record));
     };
     let Some(digest) = attempt.digest_under(&ticket.salt, Ticket::COST) else {
@@ -30,8 +30,8 @@ pub(super) fn invitation(record: &Record, attempt: &Try<'_>, now: Time) -> Decis
     Decision::Answer(verdict, must_write.then_some(state))
 }
 
-/// The open invitation. In a state that may be old it may have been used or withdrawn since.
-pub(crate) fn open_invitation(record: &Record) -> Option<&Ticket> {
+/// The invitation, also one that expired. In a state that may be old it may have been used or withdrawn since.
+fn known_ticket(record: &Record) -> Option<&Ticket> {
     let is_sure = record.is_vacant() && record.state.integrity == Integrity::Whole;
     record.state.ticket.as_ref().filter(|_| is_sure)
 }

@@ -2,7 +2,7 @@
 
 use super::{Transaction, add_enrollment, state_to_change};
 use crate::at_login::Prepared;
-use crate::check::{Rules, open_invitation};
+use crate::check::Rules;
 use crate::state::Closed;
 use crate::store::{Change, Record};
 use crate::time::Time;
@@ -65,8 +65,10 @@ impl Keep<'_> {
             return Some(NotKept::Closed);
         }
         let holds = match self.prepared.ticket {
-            Some(id) => open_invitation(record)
-                .is_some_and(|ticket| ticket.id == id && !ticket.is_expired(now)),
+            Some(id) => {
+                let open = record.state.open_ticket(now).filter(|_| record.is_vacant());
+                open.is_some_and(|ticket| ticket.id == id)
+            }
             // Where half a record is missing, an enrollment would hide that.
             None => record.was_never_enrolled(),
         };
