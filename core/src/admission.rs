@@ -12,8 +12,7 @@ use crate::login::{Echo, Prompt, Request, Subject, World};
 use crate::messages;
 use crate::place::Place;
 use crate::policy::{self, Ruling};
-use crate::state::Closed;
-use crate::store::{Record, StoreError};
+use crate::store::StoreError;
 use crate::surroundings;
 use crate::transaction::{self, Keep, NotKept};
 use crate::trust::Note;
@@ -58,6 +57,18 @@ pub struct Admission {
     pub entry: Entry,
 }
 
+impl Admission {
+    /// They come in, and are told this.
+    #[must_use]
+    pub fn open(say: Vec<String>) -> Self {
+        Self {
+            say,
+            have_read: None,
+            entry: Entry::Open,
+        }
+    }
+}
+
 /// Whether somebody comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
@@ -99,18 +110,14 @@ pub fn admit(world: World<'_>, config: &Config, request: &Request, left: LeftByL
         let _ = transaction::run(world.store, world.clock, &account.name, &mut note);
     }
     let Some(prepared) = left.prepared else {
-        return Admission {
-            say: left.say,
-            have_read: None,
-            entry: Entry::Open,
-        };
+        return Admission::open(left.say);
     };
     let mut keep = Keep {
         prepared: &prepared,
         rules: &config.rules(),
     };
     let who = &prepared.enrollment.user;
-    let origin = origin(request);
+    let origin = request.origin();
     match transaction::run(world.store, world.clock, who, &mut keep) {
         Ok(Ok(())) => {
             world.audit.note(&Event::EnrolledAtLogin {
@@ -118,11 +125,7 @@ pub fn admit(world: World<'_>, config: &Config, request: &Request, left: LeftByL
                 label: prepared.label().as_str(),
                 by: prepared.opened(),
             });
-            Admission {
-                say: left.say,
-                have_read: None,
-                entry: Entry::Open,
-            }
+            Admission::open(left.say)
         }
         Ok(Err(reason)) => {
             let refusal = match reason {
@@ -149,9 +152,9 @@ pub fn admit(world: World<'_>, config: &Config, request: &Request, left: LeftByL
 #[must_use]
 pub fn admit_unasked(world: World<'_>, config: &Config, request: &Request) -> Admission {
     if !config.comes_from_elsewhere(&request.service) {
-        return open(Vec::new());
+        return Admission::open(Vec::new());
     }
-    let origin = origin(request);
+    let origin = request.origin();
     let (circumstances, unresolved) = surroundings::gather(
         config,
         &request.subject,
@@ -168,14 +171,12 @@ pub fn admit_unasked(world: World<'_>, config: &Config, request: &Request) -> Ad
             says: SecondFactor::Deny,
             number: rule,
         } => {
-            let refusal = Refusal::Denied { rule };
-            world.audit.note(&Event::Rejected(origin, &refusal));
-            return refused(messages::DENIED);
+            return refused(world, request, &Refusal::Denied { rule }, messages::DENIED);
         }
         Ruling::Rule {
             says: SecondFactor::Skip,
             ..
-        } => return open(Vec::new()),
+        } => return Admission::open(Vec::new()),
         Ruling::Rule {
             says: SecondFactor::Require,
             ..
@@ -185,12 +186,14 @@ pub fn admit_unasked(world: World<'_>, config: &Config, request: &Request) -> Ad
     let must = config.account.require_enrollment && needs_enrollment;
     let account = match &request.subject {
         Subject::Known(account) => account,
-        Subject::Unknown | Subject::Unresolved(_) if !must => return open(Vec::new()),
+        Subject::Unknown | Subject::Unresolved(_) if !must => return Admission::open(Vec::new()),
         Subject::Unknown => {
-            world
-                .audit
-                .note(&Event::Rejected(origin, &Refusal::UnknownUser));
-            return refused(messages::NOT_ENROLLED);
+            return refused(
+                world,
+                request,
+                &Refusal::UnknownUser,
+                messages::NOT_ENROLLED,
+            );
         }
         Subject::Unresolved(fault) => {
             world.audit.note(&Event::Unavailable(origin, fault));
@@ -205,57 +208,41 @@ pub fn admit_unasked(world: World<'_>, config: &Config, request: &Request) -> Ad
         Ok(record) => record,
         Err(error) if must => return unavailable(world, origin, &error),
         // Nothing is decided by it but what is said.
-        Err(_) => return open(Vec::new()),
+        Err(_) => return Admission::open(Vec::new()),
     };
     match &record.enrollment {
         Some(enrollment) if enrollment.uid == account.uid => {
             let left = record.state.backup_codes_left(enrollment);
-            return open(left.and_then(messages::few_codes).into_iter().collect());
+            return Admission::open(left.and_then(messages::few_codes).into_iter().collect());
         }
         // Names get reused: it is somebody else's.
         Some(_) if must => {
-            world
-                .audit
-                .note(&Event::Rejected(origin, &Refusal::OtherUid));
-            return refused(messages::NOT_ENROLLED);
+            return refused(world, request, &Refusal::OtherUid, messages::NOT_ENROLLED);
         }
-        Some(_) => return open(Vec::new()),
+        Some(_) => return Admission::open(Vec::new()),
         None => {}
     }
     // A rule that requires does so before the deadline, too.
-    let before_deadline = match ruling {
-        Ruling::Mode => before_deadline(world, config, &record),
-        Ruling::Rule { .. } => None,
+    let grace = match (ruling, world.clock.now()) {
+        (Ruling::Mode, Ok(now)) => policy::grace(&config.enrollment, &record, now),
+        (Ruling::Mode, Err(_)) | (Ruling::Rule { .. }, _) => None,
     };
-    match before_deadline {
-        Some(warning) => open(vec![warning]),
-        None if must => {
-            world
-                .audit
-                .note(&Event::Rejected(origin, &Refusal::NotEnrolled));
-            refused(messages::NOT_ENROLLED)
-        }
-        None => open(Vec::new()),
+    match grace {
+        Some(last_day) => Admission::open(vec![messages::deadline(last_day)]),
+        None if must => refused(
+            world,
+            request,
+            &Refusal::NotEnrolled,
+            messages::NOT_ENROLLED,
+        ),
+        None => Admission::open(Vec::new()),
     }
 }
 
-/// What somebody is told who need not be enrolled yet.
-fn before_deadline(world: World<'_>, config: &Config, record: &Record) -> Option<String> {
-    let deadline = config.enrollment.deadline?;
-    let now = world.clock.now().ok()?;
-    let needs_none_yet = record.was_never_enrolled() && record.state.closed == Closed::No;
-    (now < deadline.end() && needs_none_yet).then(|| messages::deadline(deadline))
-}
-
-fn open(say: Vec<String>) -> Admission {
-    Admission {
-        say,
-        have_read: None,
-        entry: Entry::Open,
-    }
-}
-
-fn refused(text: &str) -> Admission {
+fn refused(world: World<'_>, request: &Request, refusal: &Refusal, text: &str) -> Admission {
+    world
+        .audit
+        .note(&Event::Rejected(request.origin(), refusal));
     Admission {
         say: vec![text.to_owned()],
         have_read: None,
@@ -270,14 +257,6 @@ fn unavailable(world: World<'_>, origin: Origin<'_>, error: &StoreError) -> Admi
         say: vec![messages::UNAVAILABLE.to_owned()],
         have_read: None,
         entry: Entry::Unavailable,
-    }
-}
-
-fn origin(request: &Request) -> Origin<'_> {
-    Origin {
-        user: request.subject.name_to_log(),
-        service: &request.service,
-        rhost: request.rhost.as_deref(),
     }
 }
 

@@ -61,6 +61,18 @@ pub struct Request {
     pub echo: Echo,
 }
 
+impl Request {
+    /// The same for the log.
+    #[must_use]
+    pub fn origin(&self) -> Origin<'_> {
+        Origin {
+            user: self.subject.name_to_log(),
+            service: &self.service,
+            rhost: self.rhost.as_deref(),
+        }
+    }
+}
+
 /// Whose code is asked for.
 #[derive(Clone, Debug)]
 pub enum Subject {
@@ -414,11 +426,7 @@ impl<'w> Login<'w> {
     }
 
     fn origin(&self) -> Origin<'_> {
-        Origin {
-            user: self.request.subject.name_to_log(),
-            service: &self.request.service,
-            rhost: self.request.rhost.as_deref(),
-        }
+        self.request.origin()
     }
 
     fn note(&self, verdict: &Verdict) {

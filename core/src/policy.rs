@@ -7,7 +7,12 @@
 use std::net::IpAddr;
 
 use crate::account::UserName;
-use crate::config::{AtLoginConfig, Config, GroupName, Network, Rule, SecondFactor, ServiceName};
+use crate::config::{
+    AtLoginConfig, Config, Day, EnrollmentConfig, GroupName, Network, Rule, SecondFactor,
+    ServiceName,
+};
+use crate::state::Closed;
+use crate::store::Record;
 use crate::time::Time;
 
 /// All that rules can ask about a login.
@@ -94,6 +99,15 @@ pub fn rule(config: &Config, circumstances: &Circumstances<'_>) -> Ruling {
             number,
             says: rule.second_factor,
         })
+}
+
+/// Through which day somebody is let in who never had anything enrolled, if that is not over.
+#[must_use]
+pub fn grace(config: &EnrollmentConfig, record: &Record, now: Time) -> Option<Day> {
+    let needs_none_yet = record.was_never_enrolled() && record.state.closed == Closed::No;
+    config
+        .deadline
+        .filter(|deadline| needs_none_yet && now < deadline.end())
 }
 
 /// The first condition of a rule that does not hold; none where the rule matches.

@@ -23,14 +23,7 @@ pub fn account(host: &dyn PamHost, words: &[String]) -> PamError {
     };
     if handover.left.is_only_words() {
         // Nothing is left to decide, so nothing is read.
-        return end(
-            host,
-            &Admission {
-                say: handover.left.say,
-                have_read: None,
-                entry: Entry::Open,
-            },
-        );
+        return end(host, &Admission::open(handover.left.say));
     }
     match Setting::read(host, words) {
         Ok(Setting { config, .. }) => {

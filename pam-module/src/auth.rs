@@ -88,11 +88,7 @@ fn converse(
             .as_deref()
             .unwrap_or(Path::new(DEFAULT_PATH));
         world.audit.note(&Event::Began {
-            origin: Origin {
-                user: &name,
-                service: &request.service,
-                rhost: request.rhost.as_deref(),
-            },
+            origin: request.origin(),
             place: config.place(&request.service, request.rhost.as_deref(), request.real_uid),
             config: &config_file.to_string_lossy(),
         });

@@ -1,13 +1,12 @@
 //! The part of a login that decides whether the person is asked at all.
 
-use super::{Login, Subject};
+use super::{Login, Subject, World};
 use crate::account::Account;
 use crate::check::{Exemption, Fault, Verdict};
 use crate::config::{Mode, SecondFactor};
-use crate::policy::Ruling;
+use crate::policy::{self, Ruling};
 use crate::state::Closed;
 use crate::store::Record;
-use crate::time::Time;
 use crate::transaction;
 use crate::trust::Recall;
 
@@ -69,20 +68,16 @@ impl Login<'_> {
 
     /// Whether somebody never had anything enrolled and need not yet. Whatever cannot be told is told after the answer.
     fn is_before_deadline(&self) -> bool {
-        let (Some(deadline), Subject::Known(account)) =
-            (self.config.enrollment.deadline, &self.request.subject)
+        let enrollment = &self.config.enrollment;
+        let (Some(_), Subject::Known(account)) = (enrollment.deadline, &self.request.subject)
         else {
             return false;
         };
-        let is_before = |now: Time| now < deadline.end();
-        let needs_none_yet =
-            |record: Record| record.was_never_enrolled() && record.state.closed == Closed::No;
-        self.world.clock.now().is_ok_and(is_before)
-            && self
-                .world
-                .store
-                .look(&account.name)
-                .is_ok_and(needs_none_yet)
+        let World { store, clock, .. } = self.world;
+        let (Ok(now), Ok(record)) = (clock.now(), store.look(&account.name)) else {
+            return false;
+        };
+        policy::grace(enrollment, &record, now).is_some()
     }
 
     fn verdict_where_optional(&self, account: &Account) -> Option<Verdict> {
