@@ -16,6 +16,18 @@ use crate::token::{Digits, Period, Secret, Step, Token};
 
 const HOME: Place = Place::Local(1000);
 
+/// An answer of the account with uid 1000, from [`HOME`].
+fn a_try(answer: &Answer) -> Try<'_> {
+    Try {
+        uid: 1000,
+        place: HOME,
+        answer,
+        digest: None,
+        invitations: Invitations::NotTaken,
+        rules: &RULES,
+    }
+}
+
 /// A person with a record, who answers; what is decided is written back.
 struct Person {
     record: Record,
@@ -116,10 +128,7 @@ impl Person {
         let attempt = Try {
             uid: self.uid,
             place: self.place,
-            answer,
-            digest: None,
-            invitations: Invitations::NotTaken,
-            rules: &RULES,
+            ..a_try(answer)
         };
         match check(&self.record, &attempt, self.now) {
             Decision::Answer(verdict, state) => (verdict, state),
@@ -352,14 +361,7 @@ fn nobody_enrolled_is_refused_and_a_backup_codes_shape_costs_the_same() {
         (Verdict::Refused(Refusal::NotEnrolled), None)
     );
     let backup = Answer::BackupCode(nobody.codes[0].clone());
-    let attempt = Try {
-        uid: 1000,
-        place: HOME,
-        answer: &backup,
-        digest: None,
-        invitations: Invitations::NotTaken,
-        rules: &RULES,
-    };
+    let attempt = a_try(&backup);
     assert!(matches!(
         check(&nobody.record, &attempt, NOW),
         Decision::NeedsDigest(_, Cost::DEFAULT)
@@ -490,12 +492,9 @@ fn whoever_is_closed_and_not_enrolled_is_refused_for_that() {
     };
     for invitations in [Invitations::NotTaken, Invitations::Taken] {
         let attempt = Try {
-            uid: 1000,
             place: Place::Elsewhere,
-            answer: &answer,
-            digest: None,
             invitations,
-            rules: &RULES,
+            ..a_try(&answer)
         };
         assert!(matches!(
             check(&record, &attempt, NOW),

@@ -1,5 +1,6 @@
 //! What the tests of several files need, and the properties in [`fuzzing`](crate::fuzzing).
 
+mod clock;
 #[cfg(test)]
 mod home;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use crate::check::Rules;
 use crate::throttle::Throttle;
 use crate::time::Time;
 
+pub(crate) use clock::At;
 #[cfg(test)]
 pub(crate) use home::{home, home_in_memory};
 

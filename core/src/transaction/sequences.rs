@@ -2,7 +2,6 @@
 //! grows by tries during it, and success is only told once it was written.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -13,9 +12,8 @@ use crate::check::Refusal;
 use crate::id::Id;
 use crate::store::MemoryStore;
 use crate::testing::token::token;
-use crate::testing::{CHEAP, NOW, RULES};
+use crate::testing::{At, CHEAP, NOW, RULES};
 use crate::throttle::Gate;
-use crate::time::ClockError;
 use crate::token::{Counter, Digits, Period, Token};
 
 /// What happens next.
@@ -298,20 +296,6 @@ fn does_not_open(before: &State, after: &State) {
         assert!(one.last_step <= other.last_step);
     }
     assert_eq!(before.spent, after.spent);
-}
-
-struct At(Time);
-
-impl Clock for At {
-    fn now(&self) -> Result<Time, ClockError> {
-        Ok(self.0)
-    }
-
-    fn elapsed(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn sleep(&self, _: Duration) {}
 }
 
 fn alice() -> UserName {

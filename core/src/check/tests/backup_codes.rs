@@ -28,14 +28,7 @@ fn a_backup_code_works_once_and_the_others_go_on_working() {
 fn a_digest_is_asked_for_only_where_the_answer_has_a_backup_codes_shape_and_the_place_is_open() {
     let mut alice = Person::enrolled();
     let backup = Answer::BackupCode(alice.codes[0].clone());
-    let attempt = Try {
-        uid: 1000,
-        place: HOME,
-        answer: &backup,
-        digest: None,
-        invitations: Invitations::NotTaken,
-        rules: &RULES,
-    };
+    let attempt = a_try(&backup);
     assert!(matches!(
         check(&alice.record, &attempt, NOW),
         Decision::NeedsDigest(_, CHEAP)
@@ -73,12 +66,8 @@ fn a_digest_under_another_salt_is_not_compared() {
         digest: alice.codes[0].digest(&salt, CHEAP).unwrap(),
     };
     let attempt = Try {
-        uid: 1000,
-        place: HOME,
-        answer: &backup,
         digest: Some(&made),
-        invitations: Invitations::NotTaken,
-        rules: &RULES,
+        ..a_try(&backup)
     };
     assert!(matches!(
         check(&alice.record, &attempt, NOW),

@@ -61,13 +61,12 @@ fn decide_where(
     digest: Option<&SaltedDigest>,
     now: Time,
 ) -> Decision {
+    let answer = Answer::parse(text.as_bytes()).unwrap();
     let attempt = Try {
-        uid: 1000,
         place: FROM,
-        answer: &Answer::parse(text.as_bytes()).unwrap(),
         digest,
         invitations,
-        rules: &RULES,
+        ..a_try(&answer)
     };
     check(record, &attempt, now)
 }

@@ -11,7 +11,8 @@ use super::Login;
 use super::model::{RULES, alice};
 use crate::check::Verdict;
 use crate::store::{FileStore, Record, Shield, Store, StoreError};
-use crate::time::{Clock, ClockError, Time};
+use crate::testing::At;
+use crate::time::Time;
 use crate::transaction::{self, Attempt, Transaction};
 
 /// A store with one person in it.
@@ -146,18 +147,4 @@ impl Shield for Impatient {
     fn goes_on_after(&self) -> Duration {
         Duration::ZERO
     }
-}
-
-struct At(Time);
-
-impl Clock for At {
-    fn now(&self) -> Result<Time, ClockError> {
-        Ok(self.0)
-    }
-
-    fn elapsed(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn sleep(&self, _: Duration) {}
 }
