@@ -50,8 +50,8 @@ pub struct Trusted {
 pub struct Admission {
     /// What the person is told, whatever comes of it.
     pub say: Vec<String>,
-    /// What the person is to read before it ends, as a question that any answer will do for: what is only told to somebody who
-    /// is refused is shown by no ssh.
+    /// What the person is to read before it ends, as a question that any answer will do for: after keyboard-interactive, sshd
+    /// shows nobody what is only told to somebody who is refused here.
     pub have_read: Option<Prompt>,
     /// Whether they come in.
     pub entry: Entry,
