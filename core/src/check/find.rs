@@ -79,6 +79,8 @@ pub(super) struct Search<'a> {
 
 impl Search<'_> {
     /// Looks an answer up in every token, so that a miss counts once.
+    ///
+    /// What was used of one is used, whatever it is of the others: it is not charged, so it must not be a try at them.
     pub(super) fn find_code(&self, enrollment: &Enrollment, answer: &Answer) -> Finding {
         let mut finding = Finding::Miss(None);
         for token in &enrollment.tokens {
@@ -92,10 +94,9 @@ impl Search<'_> {
                 Kind::Hotp { counter } => self.by_counter(token, known, counter, &code),
             };
             finding = match (finding, found) {
-                (_, fresh @ Finding::Fresh { .. }) => return fresh,
                 (used @ Finding::Used(_), _) | (_, used @ Finding::Used(_)) => used,
+                (fresh @ Finding::Fresh { .. }, _) | (_, fresh @ Finding::Fresh { .. }) => fresh,
                 (Finding::Miss(first), Finding::Miss(second)) => Finding::Miss(second.or(first)),
-                (fresh @ Finding::Fresh { .. }, _) => fresh,
             };
         }
         finding

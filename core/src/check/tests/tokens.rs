@@ -311,3 +311,15 @@ fn a_token_compares_the_end_of_a_field_as_far_as_its_codes_go_and_says_how_far()
     assert!(is_wrong(&verdict));
     assert_eq!(state.unwrap().wrong.count, 1, "a miss counts once");
 }
+
+#[test]
+fn a_used_code_of_one_token_is_no_try_at_another() {
+    // A used code is not charged. If it were compared with the other tokens all the same, whoever saw one over somebody's shoulder
+    // could give it again at every step of theirs, uncounted, until it fits. Here it does: the second token makes the same codes.
+    let present = Period::THIRTY.step_at(NOW).0;
+    let mut alice = Person::with_tokens(2).counting_from(present);
+    let secret = alice.token(1).secret.clone();
+    alice.record.enrollment.as_mut().unwrap().tokens[0].secret = secret;
+    assert!(is_accepted(&alice.counts(present)));
+    assert!(next_counter(&alice.counts(present)));
+}
