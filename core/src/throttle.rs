@@ -2,8 +2,8 @@
 //!
 //! Each known place has a bucket of failures; all other places share one. In a bucket a few failures are free, then each
 //! further one doubles a lock. The hard limit (NIST SP 800-63B-4, 3.2.2) is shared out among the places, so that a
-//! stranger cannot use all of it up. Nothing here counts while a place is locked: a lock has a ceiling, and tries
-//! during it do not lengthen it.
+//! stranger cannot use up what belongs to a place where they are not. Nothing here counts while a place is locked: a lock
+//! has a ceiling, and tries during it do not lengthen it.
 
 use crate::place::Place;
 use crate::state::{Bucket, KnownPlace, State};
@@ -46,11 +46,7 @@ impl Throttle {
             return Gate::Disabled;
         }
         let (bucket, used_up) = match state.known(place) {
-            Some(known) => (
-                known.bucket,
-                known.bucket.failures >= self.share_of_one_known_place()
-                    || state.failures_at_known_places() >= self.share_of_known_places(),
-            ),
+            Some(known) => (known.bucket, self.is_used_up(known.bucket.failures, state)),
             None => (
                 state.elsewhere,
                 state.elsewhere.failures >= self.share_of_unknown_places(),
@@ -91,6 +87,22 @@ impl Throttle {
                     .min(self.longest_lock)
             }
         }
+    }
+
+    /// Whether a known place with so many failures has none left.
+    ///
+    /// Each known place keeps a part of what they may fail together, which the others cannot use up. Else whoever was at two
+    /// of them (in the networks of two cafés, say) would close those where they are not, and disable the tokens with what
+    /// strangers may fail.
+    fn is_used_up(&self, failures: u32, state: &State) -> bool {
+        let places = u32::try_from(state.places.len()).unwrap_or(u32::MAX).max(1);
+        let kept = self.share_of_one_known_place() / places;
+        let used_or_kept = state.places.iter().fold(0_u32, |sum, known| {
+            sum.saturating_add(known.bucket.failures.max(kept))
+        });
+        failures >= self.share_of_one_known_place()
+            || state.failures_at_known_places() >= self.share_of_known_places()
+            || (failures >= kept && used_or_kept >= self.share_of_known_places())
     }
 
     /// What the known places may fail together: two fifths.
@@ -285,22 +297,54 @@ mod tests {
         assert_eq!(THROTTLE.gate(&state, place(1), NOW), Gate::Open);
     }
 
-    #[test]
-    fn known_places_have_twenty_each_and_forty_together_and_all_together_a_hundred() {
+    /// Of somebody who got in at so many places.
+    fn known_at(places: u32) -> State {
         let mut state = State {
             tokens: vec![TokenState::new(Id::from_bytes([1; 16]))],
             ..State::default()
         };
-        for number in 1..=3 {
+        for number in 1..=places {
             state.note_success(place(number), NOW);
         }
+        state
+    }
+
+    #[test]
+    fn known_places_have_twenty_each_and_forty_together_and_all_together_a_hundred() {
+        let mut state = known_at(2);
         assert_eq!(fail_until_closed(&mut state, place(1), NOW), 20);
         assert_eq!(fail_until_closed(&mut state, place(2), NOW), 20);
-        assert_eq!(THROTTLE.gate(&state, place(3), NOW), Gate::ShareUsedUp);
+        assert_eq!(THROTTLE.gate(&state, place(2), NOW), Gate::ShareUsedUp);
         assert!(!state.is_disabled());
         assert_eq!(fail_until_closed(&mut state, Place::Elsewhere, NOW), 60);
         assert!(state.is_disabled());
-        assert_eq!(THROTTLE.gate(&state, place(3), NOW), Gate::Disabled);
+        assert_eq!(THROTTLE.gate(&state, place(2), NOW), Gate::Disabled);
+    }
+
+    #[test]
+    fn whoever_fails_at_known_places_and_elsewhere_closes_none_where_they_are_not() {
+        for places in 2..=State::MOST_PLACES {
+            let places = u32::try_from(places).unwrap();
+            let mut state = known_at(places);
+            for number in 1..places {
+                fail_until_closed(&mut state, place(number), NOW);
+            }
+            fail_until_closed(&mut state, Place::Elsewhere, NOW);
+            let home = place(places);
+            assert_eq!(THROTTLE.gate(&state, home, NOW), Gate::Open, "{places}");
+            assert!(state.failures_in_all() < 100 && state.failures_at_known_places() < 40);
+            // What is left opens it to a right code, and holds the limit where there is none.
+            fail_until_closed(&mut state, home, NOW);
+            assert!(state.failures_at_known_places() <= 40, "{places}");
+        }
+    }
+
+    #[test]
+    fn a_known_place_alone_has_its_twenty_however_many_there_are() {
+        for places in 1..=State::MOST_PLACES {
+            let mut state = known_at(u32::try_from(places).unwrap());
+            assert_eq!(fail_until_closed(&mut state, place(1), NOW), 20, "{places}");
+        }
     }
 
     #[test]
