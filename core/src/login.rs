@@ -188,6 +188,14 @@ pub struct Login<'w> {
     previous: Option<Answer>,
     /// What kept an answer from being looked at, if anything did.
     fault: Option<Fault>,
+    heard: Heard,
+}
+
+/// Whether the person hears what they are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Yes,
+    No,
 }
 
 /// What the last question was.
@@ -225,7 +233,18 @@ impl<'w> Login<'w> {
             otherwise: Otherwise::Ask,
             previous: None,
             fault: None,
+            heard: Heard::Yes,
             request,
+        }
+    }
+
+    /// The same where nothing that is said beside the questions reaches the person, since the application wants silence: of wrong
+    /// codes they are told at a later success.
+    #[must_use]
+    pub fn unheard(self) -> Self {
+        Self {
+            heard: Heard::No,
+            ..self
         }
     }
 
@@ -386,6 +405,9 @@ impl<'w> Login<'w> {
         let mut attempt = Attempt::new(account.uid, self.place, answer, &self.rules);
         if self.takes_invitations(account) {
             attempt = attempt.or_an_invitation();
+        }
+        if self.heard == Heard::No {
+            attempt = attempt.telling_nobody();
         }
         let prepared = match answer {
             Answer::Code(_) | Answer::Tail(_) => Ok(()),

@@ -64,6 +64,7 @@ pub struct Attempt<'a> {
     answer: &'a Answer,
     rules: &'a Rules,
     invitations: Invitations,
+    told: Told,
     /// Made at most once for a salt, however often the transaction is applied.
     digest: Option<SaltedDigest>,
     doubt: Option<Doubt>,
@@ -79,6 +80,7 @@ impl<'a> Attempt<'a> {
             answer,
             rules,
             invitations: Invitations::NotTaken,
+            told: Told::Now,
             digest: None,
             doubt: None,
         }
@@ -89,6 +91,15 @@ impl<'a> Attempt<'a> {
     pub fn or_an_invitation(self) -> Self {
         Self {
             invitations: Invitations::Taken,
+            ..self
+        }
+    }
+
+    /// Nobody hears of wrong codes now: a success keeps them for the next one.
+    #[must_use]
+    pub fn telling_nobody(self) -> Self {
+        Self {
+            told: Told::Later,
             ..self
         }
     }
@@ -112,6 +123,15 @@ impl<'a> Attempt<'a> {
     }
 }
 
+/// When the person is told of wrong codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// At this success.
+    Now,
+    /// At a later one.
+    Later,
+}
+
 impl Transaction for Attempt<'_> {
     type Outcome = Verdict;
 
@@ -127,7 +147,12 @@ impl Transaction for Attempt<'_> {
                 rules: self.rules,
             };
             let (salt, cost) = match check(record, &attempt, now) {
-                Decision::Answer(verdict, state) => {
+                Decision::Answer(verdict, mut state) => {
+                    if let (Told::Later, Verdict::Accepted(accepted), Some(state)) =
+                        (self.told, &verdict, &mut state)
+                    {
+                        state.wrong = accepted.wrong.clone();
+                    }
                     self.doubt = state.as_ref().and_then(|_| record.state.integrity.doubt());
                     return (verdict, state.map_or(Change::Nothing, Change::State));
                 }

@@ -95,6 +95,9 @@ fn converse(
     }
     let visitor = request.clone();
     let mut login = Login::new(world, config, request);
+    if host.is_silent() {
+        login = login.unheard();
+    }
     let mut field = match arguments.first_pass {
         FirstPass::Leave => None,
         FirstPass::Try | FirstPass::Only => host.authtok().map(Field::new),

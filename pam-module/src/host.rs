@@ -32,6 +32,9 @@ pub trait PamHost {
     /// Tells the person something, unless the application wants silence.
     fn tell(&self, text: &str);
 
+    /// Whether the application wants silence: then nobody hears what is told.
+    fn is_silent(&self) -> bool;
+
     /// Keeps something for the account phase, in the place of what was kept before.
     fn hand_over(&self, handover: Handover) -> Result<(), NotKept>;
 
@@ -92,6 +95,8 @@ pub mod tests {
         pub authtok: RefCell<Option<Zeroizing<Vec<u8>>>>,
         /// Whether setting `PAM_AUTHTOK` fails.
         pub takes_no_authtok: bool,
+        /// Whether nothing is told.
+        pub silent: bool,
         /// What was told.
         pub told: RefCell<Vec<String>>,
         /// What is kept for the account phase.
@@ -152,6 +157,10 @@ pub mod tests {
 
         fn tell(&self, text: &str) {
             self.told.borrow_mut().push(text.to_owned());
+        }
+
+        fn is_silent(&self) -> bool {
+            self.silent
         }
 
         fn hand_over(&self, handover: Handover) -> Result<(), NotKept> {

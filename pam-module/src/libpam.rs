@@ -160,6 +160,10 @@ impl PamHost for LibPam {
         }
     }
 
+    fn is_silent(&self) -> bool {
+        self.silent
+    }
+
     fn hand_over(&self, handover: Handover) -> Result<(), NotKept> {
         let kept: *mut Kept = Box::into_raw(Box::new(Cell::new(Some(handover))));
         // SAFETY: the handle is libpam's, which copies the name; `kept` is a box of the type that `let_go` frees.

@@ -222,6 +222,12 @@ fn a_silent_application_is_told_nothing() {
             .run();
         silent.gives(Code::Success).asking(1);
         assert_eq!(silent.only().notices(), [""; 0]);
+        // It is told where it is heard.
+        let heard = alice.tries().answers([alice.phone().code()]).run();
+        let [notice] = heard.gives(Code::Success).only().notices()[..] else {
+            panic!("one notice: {heard:#?}")
+        };
+        assert!(notice.contains("wrong code"), "{notice}");
     });
 }
 

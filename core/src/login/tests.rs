@@ -60,6 +60,32 @@ fn a_right_code_after_a_typing_mistake_opens() {
 }
 
 #[test]
+fn wrong_codes_are_told_of_at_the_next_success_that_is_heard() {
+    let scene = Scene::new();
+    let mut login = scene.login(Subject::Known(alice()));
+    login.start();
+    login.answer(typed("000000"));
+
+    let mut login = scene.login(Subject::Known(alice())).unheard();
+    login.start();
+    assert!(matches!(
+        verdict(login.answer(typed(&scene.code()))),
+        Verdict::Accepted(_)
+    ));
+    assert!(scene.last_line().ends_with("wrong_since_last=1"));
+
+    for told in [true, false] {
+        scene.pass(30);
+        let mut login = scene.login(Subject::Known(alice()));
+        login.start();
+        assert_eq!(
+            login.answer(typed(&scene.code())).say.len(),
+            usize::from(told)
+        );
+    }
+}
+
+#[test]
 fn where_required_the_conversation_is_the_same_for_everybody() {
     let scene = Scene::new();
     let locked = Scene::new();
