@@ -196,17 +196,28 @@ fn not_accepted(longest_lock: Duration) -> String {
 pub fn wrong_codes(wrong: &WrongCodes) -> String {
     let plural = if wrong.count == 1 { "" } else { "s" };
     let mut text = format!("{} wrong code{plural} since your last login", wrong.count);
-    for (index, place) in wrong.from.iter().enumerate() {
-        text.push_str(if index == 0 { ", from " } else { " and " });
+    // Several accounts on this host are one place in these words.
+    let mut places = Vec::new();
+    for place in wrong.from.iter().map(said_of) {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    if !places.is_empty() {
         // Writing to a String cannot fail.
-        let _ = match place {
-            Place::Address(address) => write!(text, "{address}"),
-            Place::Local(_) => write!(text, "this host"),
-            Place::Elsewhere => write!(text, "elsewhere"),
-        };
+        let _ = write!(text, ", from {}", places.join(" and "));
     }
     text.push_str(". If that was not you, change your password.");
     text
+}
+
+/// A place as people say it.
+fn said_of(place: &Place) -> String {
+    match place {
+        Place::Address(address) => address.to_string(),
+        Place::Local(_) => "this host".to_owned(),
+        Place::Elsewhere => "elsewhere".to_owned(),
+    }
 }
 
 /// A number of seconds as people say it.
@@ -291,6 +302,18 @@ mod tests {
             accepted_with(Factor::BackupCode { left: 7 }),
             "Backup code accepted. 7 left; your administrator can make new ones. 4 wrong codes since your last login, \
              from 203.0.113.9 and this host. If that was not you, change your password."
+        );
+    }
+
+    #[test]
+    fn several_accounts_of_this_host_are_one_place() {
+        let wrong = WrongCodes {
+            count: 3,
+            from: vec![Place::Local(1000), Place::Elsewhere, Place::Local(1001)],
+        };
+        assert_eq!(
+            wrong_codes(&wrong),
+            "3 wrong codes since your last login, from this host and elsewhere. If that was not you, change your password."
         );
     }
 
