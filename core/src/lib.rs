@@ -38,5 +38,7 @@ pub mod trust;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+#[cfg(test)]
+mod stranger;
 #[cfg(any(test, feature = "fuzzing"))]
 mod testing;
