@@ -5,7 +5,6 @@
 
 use std::fmt;
 
-use nix::errno::Errno;
 use nix::unistd::{Uid, User};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -83,6 +82,18 @@ pub struct Account {
     pub name: UserName,
     /// The user id.
     pub uid: u32,
+    /// What the name that was given leads to, where that is another entry than the uid's. It is the same person, but their
+    /// session is in the groups of that entry.
+    pub alias: Option<Entry>,
+}
+
+/// An entry of the accounts, as far as it says what groups somebody is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its own name.
+    pub name: UserName,
+    /// The primary group.
+    pub gid: u32,
 }
 
 impl Account {
@@ -93,27 +104,49 @@ impl Account {
         if login_name.is_empty() || login_name.contains('\0') {
             return Ok(None);
         }
-        let Some(by_name) = found(User::from_name(login_name))? else {
+        let Some(by_name) = User::from_name(login_name).map_err(AccountError::Lookup)? else {
             return Ok(None);
         };
-        Self::of_uid(by_name.uid.as_raw())?
-            .ok_or_else(|| AccountError::NoRoundTrip {
-                login_name: login_name.to_owned(),
-                uid: by_name.uid.as_raw(),
-            })
-            .map(Some)
+        let uid = by_name.uid.as_raw();
+        let by_name = Entry::of(&by_name)?;
+        let by_uid = entry_of(uid)?.ok_or_else(|| AccountError::NoRoundTrip {
+            login_name: login_name.to_owned(),
+            uid,
+        })?;
+        Ok(Some(Self {
+            alias: (by_name != by_uid).then_some(by_name),
+            name: by_uid.name,
+            uid,
+        }))
     }
 
     /// The account that has this uid.
     pub fn of_uid(uid: u32) -> Result<Option<Self>, AccountError> {
-        let Some(user) = found(User::from_uid(Uid::from_raw(uid)))? else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
-            name: UserName::parse(&user.name)?,
+        Ok(entry_of(uid)?.map(|entry| Self {
+            name: entry.name,
             uid,
+            alias: None,
         }))
     }
+}
+
+impl Entry {
+    fn of(user: &User) -> Result<Self, AccountError> {
+        // What was not text has this in its place by now: two such names would be one.
+        if user.name.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(AccountError::NotText);
+        }
+        Ok(Self {
+            name: UserName::parse(&user.name)?,
+            gid: user.gid.as_raw(),
+        })
+    }
+}
+
+/// The entry that a uid leads to.
+fn entry_of(uid: u32) -> Result<Option<Entry>, AccountError> {
+    let user = User::from_uid(Uid::from_raw(uid)).map_err(AccountError::Lookup)?;
+    user.as_ref().map(Entry::of).transpose()
 }
 
 /// Why a name cannot be a person's.
@@ -136,7 +169,8 @@ pub enum BadUserName {
 /// Why an account could not be looked up. Every one of them denies.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// The name service failed.
+    /// The name service failed. Any error is one, also those that `getpwnam_r(3)` lists as "not found": glibc gives them where a
+    /// name service is gone (the socket of its daemon is not there), and nothing at all where an account is.
     #[error("the name service failed ({0}): look at /etc/nsswitch.conf and the services it names")]
     Lookup(nix::Error),
     /// The name leads to a uid that leads to nobody.
@@ -149,17 +183,12 @@ pub enum AccountError {
         /// The uid it led to.
         uid: u32,
     },
+    /// A name is not UTF-8.
+    #[error("the account's name is not UTF-8: mend the accounts")]
+    NotText,
     /// The canonical name cannot be used.
     #[error("the account's canonical name cannot be used: {0}")]
     Name(#[from] BadUserName),
-}
-
-/// These four errors mean "not found" too, by `getpwnam_r(3)`: name services differ.
-fn found(answer: nix::Result<Option<User>>) -> Result<Option<User>, AccountError> {
-    match answer {
-        Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Ok(None),
-        other => other.map_err(AccountError::Lookup),
-    }
 }
 
 fn encode(name: &str) -> String {

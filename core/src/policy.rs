@@ -47,7 +47,7 @@ pub enum Who<'a> {
 pub struct Groups {
     /// They are in these, as primary or supplementary groups.
     pub known: Vec<GroupName>,
-    /// Of these it could not be found out.
+    /// Of these it could not be found out, or they are in them by one of their names and not by the other.
     pub unresolved: Vec<GroupName>,
 }
 

@@ -11,15 +11,18 @@ use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
-use crate::account::Account;
+use crate::account::{Account, Entry, UserName};
 use crate::config::{Config, GroupName};
 use crate::login::Subject;
 use crate::policy::{Circumstances, Groups, Remote, Who};
 
 /// What a host can tell about people and itself.
 pub trait Surroundings {
-    /// The gids of all groups that somebody is in, the primary one among them.
+    /// The gids of all groups that somebody is in by their canonical name, the primary one among them.
     fn gids_of(&self, account: &Account) -> Result<Vec<u32>, Unresolved>;
+
+    /// The same by another name of theirs.
+    fn gids_of_alias(&self, alias: &Entry) -> Result<Vec<u32>, Unresolved>;
 
     /// A group; none where there is no such group.
     fn group(&self, name: &GroupName) -> Result<Option<GroupEntry>, Unresolved>;
@@ -35,6 +38,15 @@ pub struct GroupEntry {
     pub gid: u32,
     /// The names of those whose supplementary group it is.
     pub members: Vec<String>,
+}
+
+impl GroupEntry {
+    /// Whether somebody of this name and these gids is in it. A list of members is as good as a list of groups: where a name
+    /// service is down, there may be but one of them left.
+    fn holds(&self, name: &UserName, gids: &[u32]) -> bool {
+        let members = &mut self.members.iter();
+        gids.contains(&self.gid) || members.any(|member| member == name.as_str())
+    }
 }
 
 /// The host asked something and got no answer.
@@ -101,9 +113,12 @@ fn groups(
             errno.desc()
         )));
     };
-    let gids = match surroundings.gids_of(account) {
-        Ok(gids) => gids,
-        Err(unresolved) => {
+    let gids = surroundings.gids_of(account);
+    let alias = account.alias.as_ref();
+    let gids_of_alias = alias.map(|alias| surroundings.gids_of_alias(alias));
+    let (gids, gids_of_alias) = match (gids, gids_of_alias.transpose()) {
+        (Ok(gids), Ok(gids_of_alias)) => (gids, gids_of_alias),
+        (Err(unresolved), _) | (_, Err(unresolved)) => {
             failed("the person's groups", unresolved);
             return Groups {
                 known: Vec::new(),
@@ -114,17 +129,19 @@ fn groups(
     let mut groups = Groups::default();
     for name in named {
         match surroundings.group(name) {
-            // A list of members is as good as a list of groups: where a name service is down, there may be but one of them left.
-            Ok(Some(group))
-                if gids.contains(&group.gid)
-                    || group
-                        .members
-                        .iter()
-                        .any(|member| member == account.name.as_str()) =>
-            {
-                groups.known.push(name.clone());
+            Ok(Some(group)) => {
+                let by_name = group.holds(&account.name, &gids);
+                let by_alias = alias
+                    .zip(gids_of_alias.as_ref())
+                    .map_or(by_name, |(alias, gids)| group.holds(&alias.name, gids));
+                match (by_name, by_alias) {
+                    (true, true) => groups.known.push(name.clone()),
+                    (false, false) => {}
+                    // The session is in the groups of one name, and the record is that of the other.
+                    (true, false) | (false, true) => groups.unresolved.push(name.clone()),
+                }
             }
-            Ok(_) => {}
+            Ok(None) => {}
             Err(unresolved) => {
                 failed(&format!("the group {}", name.as_str()), unresolved);
                 groups.unresolved.push(name.clone());
@@ -170,9 +187,11 @@ impl Surroundings for System {
         let user = User::from_uid(Uid::from_raw(account.uid)).map_err(Unresolved)?;
         // It was there a moment ago.
         let user = user.ok_or(Unresolved(Errno::ENOENT))?;
-        let name = CString::new(account.name.as_str()).map_err(|_| Unresolved(Errno::EINVAL))?;
-        let gids = getgrouplist(&name, user.gid).map_err(Unresolved)?;
-        Ok(gids.into_iter().map(Gid::as_raw).collect())
+        gids(&account.name, user.gid)
+    }
+
+    fn gids_of_alias(&self, alias: &Entry) -> Result<Vec<u32>, Unresolved> {
+        gids(&alias.name, Gid::from_raw(alias.gid))
     }
 
     /// Any error is one, also those that `getgrnam_r(3)` lists as "not found": glibc gives them where a name service is gone
@@ -194,6 +213,12 @@ impl Surroundings for System {
         });
         Ok(addresses.collect())
     }
+}
+
+fn gids(name: &UserName, primary: Gid) -> Result<Vec<u32>, Unresolved> {
+    let name = CString::new(name.as_str()).map_err(|_| Unresolved(Errno::EINVAL))?;
+    let gids = getgrouplist(&name, primary).map_err(Unresolved)?;
+    Ok(gids.into_iter().map(Gid::as_raw).collect())
 }
 
 #[cfg(test)]

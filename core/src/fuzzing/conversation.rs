@@ -219,6 +219,7 @@ fn account(name: &str) -> Account {
     Account {
         name: UserName::parse(name).unwrap(),
         uid: 1000,
+        alias: None,
     }
 }
 

@@ -2,13 +2,14 @@ use std::cell::Cell;
 use std::path::Path;
 
 use super::*;
-use crate::account::UserName;
+use crate::account::{Entry, UserName};
 use crate::check::Fault;
 
 /// A host on which alice is in the primary group 100, `users`, and in 27, `sudo`; and only the list of `ops` says that she is in it.
 #[derive(Default)]
 struct Fake {
     lists_of_gids_fail: bool,
+    lists_of_an_alias_fail: bool,
     groups_fail: bool,
     addresses_fail: bool,
     asked: Cell<usize>,
@@ -28,6 +29,10 @@ impl Fake {
 impl Surroundings for Fake {
     fn gids_of(&self, _: &Account) -> Result<Vec<u32>, Unresolved> {
         self.answers(self.lists_of_gids_fail, vec![100, 27, 4242])
+    }
+
+    fn gids_of_alias(&self, alias: &Entry) -> Result<Vec<u32>, Unresolved> {
+        self.answers(self.lists_of_an_alias_fail, vec![alias.gid, 27])
     }
 
     fn group(&self, name: &GroupName) -> Result<Option<GroupEntry>, Unresolved> {
@@ -52,11 +57,16 @@ impl Surroundings for Fake {
     }
 }
 
-fn alice() -> Subject {
-    Subject::Known(Account {
+fn account() -> Account {
+    Account {
         name: UserName::parse("alice").unwrap(),
         uid: 1000,
-    })
+        alias: None,
+    }
+}
+
+fn alice() -> Subject {
+    Subject::Known(account())
 }
 
 fn config(text: &str) -> Config {
@@ -86,6 +96,38 @@ fn groups_are_known_by_name_primary_supplementary_and_by_their_lists() {
     let known: Vec<_> = groups.known.iter().map(GroupName::as_str).collect();
     assert_eq!(known, ["ops", "sudo", "users"]);
     assert_eq!((groups.unresolved.len(), problems.len()), (0, 0));
+}
+
+#[test]
+fn in_a_group_by_one_of_two_names_is_in_it_for_certain_by_neither() {
+    let config = config(GROUPS);
+    for (alias, known, unresolved) in [
+        // alice is in `users` and in the list of `ops`.
+        (("al", 4), &["sudo"][..], &["adm", "ops", "users"][..]),
+        (("bob", 100), &["ops", "sudo", "users"], &["adm"]),
+    ] {
+        let mut account = account();
+        account.alias = Some(Entry {
+            name: UserName::parse(alias.0).unwrap(),
+            gid: alias.1,
+        });
+        let subject = Subject::Known(account);
+        let (circumstances, problems) = gather(&config, &subject, "sshd", None, &Fake::default());
+        let groups = groups_of(circumstances.who);
+        let names = |groups: &[GroupName]| -> Vec<String> {
+            groups.iter().map(|name| name.as_str().to_owned()).collect()
+        };
+        assert_eq!(names(&groups.known), known);
+        assert_eq!(names(&groups.unresolved), unresolved);
+        assert_eq!(problems, []);
+        let host = Fake {
+            lists_of_an_alias_fail: true,
+            ..Fake::default()
+        };
+        let (circumstances, problems) = gather(&config, &subject, "sshd", None, &host);
+        assert_eq!(groups_of(circumstances.who).known, []);
+        assert_eq!(problems.len(), 1);
+    }
 }
 
 #[test]

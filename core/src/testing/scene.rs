@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use super::CHEAP;
 use super::token::token;
-use crate::account::{Account, UserName};
+use crate::account::{Account, Entry, UserName};
 use crate::answer::{Answer, BadAnswer};
 use crate::audit::{Audit, Event};
 use crate::backup_codes::{BackupCode, BackupCodes, Count};
@@ -168,6 +168,10 @@ impl Surroundings for Host {
         Ok(Vec::new())
     }
 
+    fn gids_of_alias(&self, _: &Entry) -> Result<Vec<u32>, Unresolved> {
+        Ok(Vec::new())
+    }
+
     fn group(&self, _: &GroupName) -> Result<Option<GroupEntry>, Unresolved> {
         Ok(None)
     }
@@ -201,6 +205,7 @@ pub(crate) fn alice() -> Account {
     Account {
         name: UserName::parse("alice").unwrap(),
         uid: 1000,
+        alias: None,
     }
 }
 
@@ -208,6 +213,7 @@ pub(crate) fn bob() -> Account {
     Account {
         name: UserName::parse("bob").unwrap(),
         uid: 1001,
+        alias: None,
     }
 }
 

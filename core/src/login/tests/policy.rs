@@ -1,6 +1,7 @@
 //! What the configuration's rules and its deadline make of a login.
 
 use super::*;
+use crate::account::Entry;
 use crate::config::GroupName;
 use crate::state::{Standing, State};
 use crate::store::Past;
@@ -164,6 +165,10 @@ struct Down;
 
 impl Surroundings for Down {
     fn gids_of(&self, _: &Account) -> Result<Vec<u32>, Unresolved> {
+        Ok(Vec::new())
+    }
+
+    fn gids_of_alias(&self, _: &Entry) -> Result<Vec<u32>, Unresolved> {
         Ok(Vec::new())
     }
 
