@@ -1,5 +1,5 @@
 //! Builds the small libpam applications: `driver/pam-driver.c` for the contract tests, once more with AddressSanitizer, and
-//! `driver/pam-bench.c` for the benchmark; and `driver/nss-down.c`, a name service that is down.
+//! `driver/pam-bench.c` for the benchmark; and `driver/nss-down.c` and `driver/nss-odd.c`, name services that are down and odd.
 //!
 //! Here rather than at a test's first use: the tests run as root and in parallel, and what they leave in `target/` would
 //! belong to root.
@@ -35,6 +35,13 @@ fn main() {
         "libnss_nightlatch_down.so.2",
         &["-shared", "-fPIC"],
         "NIGHTLATCH_NAME_SERVICE_BUILT",
+    );
+    // Beside the other one.
+    build(
+        "nss-odd",
+        "libnss_nightlatch_odd.so.2",
+        &["-shared", "-fPIC"],
+        "NIGHTLATCH_ODD_NAME_SERVICE_BUILT",
     );
     // Where cargo puts what is built for a target that was named, as it must be for a sanitizer.
     let target = env::var("TARGET").unwrap_or_default();

@@ -52,7 +52,7 @@ pub fn pam_driver() -> PathBuf {
     )
 }
 
-/// The folder with the name service that is down, for glibc to look in.
+/// The folder with the name services, for glibc to look in.
 #[must_use]
 pub fn name_services() -> &'static Path {
     let library = Path::new(env!("NIGHTLATCH_NAME_SERVICE_BUILT"));

@@ -110,6 +110,13 @@ impl Log {
         }
     }
 
+    /// The lines of the module and the command that were logged until now, each of which is asserted to be one line of printable
+    /// ASCII, of bounded length, and to parse by docs/events.md.
+    pub fn events(&self) -> Vec<Fields> {
+        let lines = self.with("event=");
+        lines.iter().map(Line::fields).collect()
+    }
+
     /// Asserts that no line that was logged until now holds `part`: a secret, say.
     pub fn never_says(&self, part: &str) {
         let found = self.with(part);
@@ -127,6 +134,21 @@ impl Log {
     }
 }
 
+/// The keys and values of a line, as somebody reads them who knows docs/events.md and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// The value of a key, which is there at most once.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<&str> {
+        let mut values = self.0.iter().filter(|(name, _)| name == key);
+        let value = values.next().map(|(_, value)| value.as_str());
+        assert_eq!(values.next(), None, "{key} twice: {self:?}");
+        value
+    }
+}
+
 impl Kept {
     fn lock(&self) -> MutexGuard<'_, Vec<Line>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
@@ -134,6 +156,41 @@ impl Kept {
 }
 
 impl Line {
+    /// What the module or the command says in it: see [`Log::events`].
+    #[must_use]
+    pub fn fields(&self) -> Fields {
+        let text = &self.text;
+        let is_printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        assert!(is_printable, "more than one line of text: {text:?}");
+        assert!(text.len() < LONGEST_LINE, "{} bytes: {text}", text.len());
+        // `su[12]: pam_nightlatch(su:auth): `, or `nightlatch[12]: `
+        let (before, _) = text.split_once("event=").expect("an event");
+        assert!(before.ends_with("]: ") || before.ends_with("): "), "{text}");
+        let mut fields = Vec::new();
+        let mut rest = &text[before.len()..];
+        while !rest.is_empty() {
+            let (key, after) = rest.split_once('=').expect("a key");
+            let is_key = key.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
+            assert!(is_key && !key.is_empty(), "the key {key:?} in {text}");
+            let (value, after) = match after.strip_prefix('"') {
+                Some(quoted) => unquoted(quoted),
+                None => {
+                    let end = after.find(' ').unwrap_or(after.len());
+                    (after[..end].to_owned(), &after[end..])
+                }
+            };
+            fields.push((key.to_owned(), value));
+            rest = match after.strip_prefix(' ') {
+                Some(next) => next,
+                None => {
+                    assert_eq!(after, "", "behind a value: {text}");
+                    after
+                }
+            };
+        }
+        Fields(fields)
+    }
+
     /// Whether nobody but the log itself said this.
     fn is_ours(&self) -> bool {
         self.text.starts_with(OURS)
@@ -158,12 +215,50 @@ impl Line {
     }
 }
 
+/// The text up to the closing quote with its escapes undone, and what comes after it.
+fn unquoted(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut rest = text.chars();
+    loop {
+        match rest.next().expect("a closing quote") {
+            '"' => return (value, rest.as_str()),
+            '\\' => match rest.next().expect("an escape") {
+                c @ ('"' | '\\') => value.push(c),
+                'u' => {
+                    let escape = rest.as_str().strip_prefix('{');
+                    let (code, after) = escape.and_then(|it| it.split_once('}')).expect("\\u{…}");
+                    let code = u32::from_str_radix(code, 16).expect("hexadecimal digits");
+                    value.push(char::from_u32(code).expect("a character"));
+                    rest = after.chars();
+                }
+                c => panic!("\\{c} is no escape of docs/events.md"),
+            },
+            c => value.push(c),
+        }
+    }
+}
+
+/// No line is as long, in bytes: three names of 256 characters and a text of 2048, each of which takes ten bytes at most.
+const LONGEST_LINE: usize = 30 * 1024;
+
 /// How the lines begin that go through the log only to see that those before them have arrived.
 const OURS: &str = "(the log of the sandbox has come to line ";
 
 #[cfg(test)]
 mod tests {
     use super::Line;
+
+    #[test]
+    fn the_fields_of_a_line_are_read_as_they_are_documented() {
+        let line = Line::parse(
+            r#"<86>Nov 24 02:30:00 su[12]: pam_nightlatch(su:auth): event=rejected user="a\\\"b=\u{202e} c" locked_for=30"#,
+        );
+        let fields = line.fields();
+        assert_eq!(fields.value("event"), Some("rejected"));
+        assert_eq!(fields.value("user"), Some("a\\\"b=\u{202e} c"));
+        assert_eq!(fields.value("locked_for"), Some("30"));
+        assert_eq!(fields.value("rhost"), None);
+    }
 
     #[test]
     fn a_datagram_of_glibc_is_split_into_priority_and_text() {

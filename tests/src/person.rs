@@ -78,7 +78,7 @@ impl<'w> Person<'w> {
     }
 
     /// Somebody of whom only the account is there.
-    fn of_name(world: &'w World, name: &str) -> Self {
+    pub(crate) fn of_name(world: &'w World, name: &str) -> Self {
         Self {
             world,
             name: name.to_owned(),

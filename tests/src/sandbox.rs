@@ -232,7 +232,7 @@ fn overlay(dir: &Path) {
     });
 }
 
-fn tmpfs(on: impl AsRef<Path>, options: &str) {
+pub(crate) fn tmpfs(on: impl AsRef<Path>, options: &str) {
     let on = on.as_ref();
     mount(
         Some("tmpfs"),
