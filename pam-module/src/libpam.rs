@@ -76,6 +76,16 @@ impl LibPam {
         }
     }
 
+    /// Whether the service can stand before a line of the log, where libpam puts it as it is.
+    fn service_is_plain(&self) -> bool {
+        let service = self.pam.get_service().ok().flatten();
+        service.is_none_or(|service| {
+            let bytes = service.to_bytes();
+            let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.+@".contains(byte);
+            bytes.len() <= LONGEST_PLAIN_SERVICE && bytes.iter().all(is_plain)
+        })
+    }
+
     /// Whether an answer is what a module before us took for the password (`PAM_AUTHTOK`).
     fn is_password(&self, answer: &[u8]) -> bool {
         let password = self.pam.get_cached_authtok().ok().flatten();
@@ -106,6 +116,11 @@ impl PamHost for LibPam {
     }
 
     fn user(&self) -> Result<Vec<u8>, ConversationFailed> {
+        let is_known = matches!(self.pam.get_cached_user(), Ok(Some(_)));
+        // libpam would call a function that is not there.
+        if !is_known && self.conversation().is_none_or(|it| it.function.is_none()) {
+            return Err(ConversationFailed);
+        }
         match self.pam.get_user(None) {
             Ok(Some(name)) => Ok(name.to_bytes().to_vec()),
             Ok(None) | Err(_) => Err(ConversationFailed),
@@ -210,9 +225,16 @@ impl PamHost for LibPam {
             Severity::Error => libc::LOG_ERR,
         };
         // No line of ours holds a NUL: see the one rendering of events.
-        if let Ok(line) = CString::new(line) {
+        let Ok(line) = CString::new(line) else {
+            return;
+        };
+        if self.service_is_plain() {
             // SAFETY: the handle is libpam's; the format takes one string, and both end with NUL.
             unsafe { pam_syslog(self.handle(), level, c"%s".as_ptr(), line.as_ptr()) };
+        } else {
+            let priority = libc::LOG_AUTHPRIV | level;
+            // SAFETY: the format takes one string, and both end with NUL.
+            unsafe { libc::syslog(priority, c"pam_nightlatch: %s".as_ptr(), line.as_ptr()) };
         }
     }
 
@@ -310,6 +332,9 @@ type ConvFunction =
     unsafe extern "C" fn(c_int, *mut *const Message, *mut *mut Response, *mut c_void) -> c_int;
 
 type Cleanup = unsafe extern "C" fn(*mut c_void, *mut c_void, c_int);
+
+/// In bytes. No service of any system has a longer name.
+const LONGEST_PLAIN_SERVICE: usize = 64;
 
 const PAM_PROMPT_ECHO_OFF: c_int = 1;
 const PAM_PROMPT_ECHO_ON: c_int = 2;
