@@ -1,16 +1,24 @@
 /*
  * A small application of libpam that does what it is told and writes down what it sees.
  *
- *   pam-driver confdir=DIR service=NAME user=NAME… [rhost=HOST] [tty=NAME] [silent=1]
- *              [calls=auth,setcred,acct] [then-user=NAME] [conversation=KIND] [logins=N] [processes=N]
+ *   pam-driver confdir=DIR service=NAME user=NAME… [rhost=HOST] [tty=NAME] [item=NAME[:TEXT]]… [silent=1] [live=1]
+ *              [calls=auth,setcred,acct] [then-user=NAME] [conversation=KIND [at=N] [only=texts] [gives=CODE]]
+ *              [logins=N] [processes=N]
  *              [clock=FILE clock-step=SECONDS] [closed=DIGITS] [room=BYTES] [caller=UID] [unwatched=1] < answers
  *
  * Answers are lines; `\xHH` and `\\` are escapes, so an answer may hold any byte. A line `%` ends the answers of one login
  * and begins those of the next (with fewer groups than logins or processes they are used in turn). A last line `*` repeats
  * the answer before it for as long as questions come. Without an answer left the conversation fails, as when somebody hangs up.
  *
- * conversation= normal | fail (returns PAM_CONV_ERR) | null-array (success without an array) | null-answer (an array
- * whose answer is NULL) | none (the application has no conversation function).
+ * With live=1 they are not read at once, but each when it is asked for; what was written down until then can be read.
+ *
+ * conversation= normal | fail (returns CODE, otherwise PAM_CONV_ERR) | answer-and-fail (the same, beside an answer) |
+ * null-array (success without an array) | null-answer (an array whose answer is NULL) | answer-all (texts, too) |
+ * answer-with-code (CODE is the answer's own) | none (the application has no conversation function).
+ * With at=N only the Nth message of a login is treated so, with only=texts no question is.
+ *
+ * With item=NAME:TEXT, that is set before the calls: user, user-prompt, service, rhost, ruser or tty, text escaped as answers are;
+ * without a text it is taken away.
  *
  * With then-user=NAME, PAM_USER is NAME from the second call on.
  * With user= several times, the logins or processes are theirs in turn.
@@ -61,6 +69,7 @@ struct group {
 struct login {
     const struct group *group;
     size_t next;
+    long messages;
     uint64_t since;
     int ready;  /* a byte is written here at the first question (-1: no barrier) */
     int go;     /* and end-of-file here releases everybody */
@@ -73,7 +82,10 @@ static const char *calls = "auth", *conversation = "normal";
 static long logins = 1, processes = 1, clock_step;
 static int flags;
 static const char *closed;
-static bool unwatched;
+static bool unwatched, live, only_texts;
+static long at, gives = PAM_CONV_ERR;
+static const char **items;
+static size_t item_count;
 static long room = -1, caller = -1;
 static struct group *groups;
 static size_t group_count;
@@ -160,8 +172,31 @@ static void read_answers(void)
     free(line);
 }
 
+/* The answer that somebody gives now. */
+static const char *live_answer(void)
+{
+    static char *line, *answer;
+    static size_t room;
+    ssize_t length;
+    free(answer);
+    answer = NULL;
+    fflush(stdout);
+    length = getline(&line, &room, stdin);
+    if (length > 0) {
+        line[strcspn(line, "\n")] = '\0';
+        answer = unescape(line);
+    } else {
+        free(line);
+        line = NULL;
+        room = 0;
+    }
+    return answer;
+}
+
 static const char *next_answer(struct login *l)
 {
+    if (live)
+        return live_answer();
     if (l->next < l->group->count)
         return l->group->answers[l->next++];
     if (l->group->repeat_last && l->group->count > 0)
@@ -187,6 +222,7 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
 {
     struct login *l = data;
     struct pam_response *array;
+    const char *kind = "normal";
 
     for (int i = 0; i < count; i++) {
         const char *style;
@@ -200,11 +236,13 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
         printf("prompt\t%s\t%llu\t", style, (unsigned long long)(now_us() - l->since));
         print_escaped(messages[i]->msg);
         putchar('\n');
+        if ((++l->messages == at || at == 0) && !(only_texts && style[0] == 'e' && style[1] == 'c'))
+            kind = conversation;
     }
 
-    if (strcmp(conversation, "fail") == 0)
-        return PAM_CONV_ERR;
-    if (strcmp(conversation, "null-array") == 0) {
+    if (strcmp(kind, "fail") == 0)
+        return (int)gives;
+    if (strcmp(kind, "null-array") == 0) {
         *responses = NULL;
         return PAM_SUCCESS;
     }
@@ -212,10 +250,13 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
     array = or_die(calloc((size_t)count, sizeof *array));
     for (int i = 0; i < count; i++) {
         int style = messages[i]->msg_style;
-        if (style != PAM_PROMPT_ECHO_OFF && style != PAM_PROMPT_ECHO_ON)
+        if (style != PAM_PROMPT_ECHO_OFF && style != PAM_PROMPT_ECHO_ON) {
+            if (strcmp(kind, "answer-all") == 0)
+                array[i].resp = or_die(strdup("nobody asked"));
             continue;
+        }
         wait_for_the_others(l);
-        if (strcmp(conversation, "null-answer") == 0)
+        if (strcmp(kind, "null-answer") == 0)
             continue;
         const char *answer = next_answer(l);
         if (answer == NULL) {
@@ -225,10 +266,12 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
             return PAM_CONV_ERR;
         }
         array[i].resp = or_die(strdup(answer));
+        if (strcmp(kind, "answer-with-code") == 0)
+            array[i].resp_retcode = (int)gives;
     }
     *responses = array;
     l->since = now_us();
-    return PAM_SUCCESS;
+    return strcmp(kind, "answer-and-fail") == 0 ? (int)gives : PAM_SUCCESS;
 }
 
 static void note_delay(int code, unsigned microseconds, void *data)
@@ -310,6 +353,26 @@ static void call(pam_handle_t *pam, struct login *l, const char *name)
     printf("result\t%s\t%d\t%llu\n", name, code, (unsigned long long)(now_us() - l->since));
 }
 
+/* `NAME:TEXT` or `NAME` */
+static void set_item(pam_handle_t *pam, const char *item)
+{
+    static const struct {
+        const char *name;
+        int type;
+    } types[] = { { "service", PAM_SERVICE }, { "user", PAM_USER }, { "user-prompt", PAM_USER_PROMPT },
+                  { "rhost", PAM_RHOST },     { "ruser", PAM_RUSER }, { "tty", PAM_TTY } };
+    size_t length = strcspn(item, ":");
+    char *text = item[length] == ':' ? unescape(item + length + 1) : NULL;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strlen(types[i].name) == length && strncmp(types[i].name, item, length) == 0 &&
+            pam_set_item(pam, types[i].type, text) == PAM_SUCCESS) {
+            free(text);
+            return;
+        }
+    errno = EINVAL;
+    die(item);
+}
+
 static void log_in(long index, int ready, int go)
 {
     struct login l = { .group = &groups[(size_t)index % group_count], .ready = ready, .go = go };
@@ -329,6 +392,8 @@ static void log_in(long index, int ready, int go)
         pam_set_item(pam, PAM_RHOST, rhost);
     if (tty)
         pam_set_item(pam, PAM_TTY, tty);
+    for (size_t i = 0; i < item_count; i++)
+        set_item(pam, items[i]);
     pam_set_item(pam, PAM_FAIL_DELAY, (const void *)note_delay);
 
     snprintf(names, sizeof names, "%s", calls);
@@ -500,7 +565,14 @@ int main(int argc, char **argv)
         if (option(argv[i], "user", &number)) {
             users = or_die(reallocarray(users, user_count + 1, sizeof *users));
             users[user_count++] = number;
-        } else if (option(argv[i], "logins", &number))
+        } else if (option(argv[i], "item", &number)) {
+            items = or_die(reallocarray(items, item_count + 1, sizeof *items));
+            items[item_count++] = number;
+        } else if (option(argv[i], "at", &number))
+            at = atol(number);
+        else if (option(argv[i], "gives", &number))
+            gives = atol(number);
+        else if (option(argv[i], "logins", &number))
             logins = atol(number);
         else if (option(argv[i], "processes", &number))
             processes = atol(number);
@@ -512,6 +584,10 @@ int main(int argc, char **argv)
             caller = atol(number);
         else if (strcmp(argv[i], "silent=1") == 0)
             flags |= PAM_SILENT;
+        else if (strcmp(argv[i], "live=1") == 0)
+            live = true;
+        else if (strcmp(argv[i], "only=texts") == 0)
+            only_texts = true;
         else if (strcmp(argv[i], "unwatched=1") == 0)
             unwatched = true;
         else {
@@ -523,7 +599,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "pam-driver: service= is missing\n");
         return 64;
     }
-    read_answers();
+    if (live)
+        groups = or_die(calloc(group_count = 1, sizeof *groups));
+    else
+        read_answers();
     if (caller >= 0 && setresuid((uid_t)caller, (uid_t)-1, (uid_t)-1) != 0)
         die("setresuid");
 
@@ -562,5 +641,6 @@ int main(int argc, char **argv)
     }
     free(groups);
     free(users);
+    free(items);
     return 0;
 }

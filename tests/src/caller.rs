@@ -7,6 +7,7 @@ use crate::authenticator::Phone;
 use crate::screen::Screen;
 use crate::ssh::{self, Client, PROMPT};
 use crate::terminal::Terminal;
+use crate::visit::phone_by_key;
 
 /// A program to log in with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,17 +115,7 @@ impl Caller {
     /// The phone of somebody who types the key that is on the screen: the eight groups at the end of a line.
     #[must_use]
     pub fn phone_by_key(&self) -> Phone {
-        let screen = self.screen().text();
-        let key = screen.lines().find_map(|line| {
-            let is_group = |word: &&str| {
-                let base32 = |c: char| c.is_ascii_uppercase() || ('2'..='7').contains(&c);
-                word.len() == 4 && word.chars().all(base32)
-            };
-            let mut groups: Vec<_> = line.split(' ').rev().take_while(is_group).collect();
-            groups.reverse();
-            (groups.len() == 8).then(|| groups.concat())
-        });
-        Phone::new(&key.unwrap_or_else(|| panic!("no key:\n{screen}")))
+        phone_by_key(&self.screen().text())
     }
 
     /// The backup codes on the screen.

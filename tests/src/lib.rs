@@ -62,6 +62,7 @@ mod terminal;
 mod transfer;
 mod tree;
 mod tries;
+mod visit;
 mod watcher;
 mod world;
 
@@ -91,5 +92,6 @@ pub use terminal::Terminal;
 pub use transfer::{Sftp, Transfer};
 pub use tree::Tree;
 pub use tries::{Ended, Tries};
+pub use visit::{Visit, phone_by_key};
 pub use watcher::Watcher;
 pub use world::{World, nightlatch};

@@ -163,9 +163,12 @@ impl Line {
         let is_printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         assert!(is_printable, "more than one line of text: {text:?}");
         assert!(text.len() < LONGEST_LINE, "{} bytes: {text}", text.len());
-        // `su[12]: pam_nightlatch(su:auth): `, or `nightlatch[12]: `
+        // `su[12]: pam_nightlatch(su:auth): `, or `nightlatch[12]: `. A name before it is not one that could be forged.
         let (before, _) = text.split_once("event=").expect("an event");
-        assert!(before.ends_with("]: ") || before.ends_with("): "), "{text}");
+        assert!(
+            before.ends_with(": ") && !before.contains(['"', '=']),
+            "{text}"
+        );
         let mut fields = Vec::new();
         let mut rest = &text[before.len()..];
         while !rest.is_empty() {

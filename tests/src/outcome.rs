@@ -242,7 +242,7 @@ fn number(field: &str) -> u64 {
 }
 
 /// The driver's escapes undone. What is not UTF-8 becomes U+FFFD.
-fn unescaped(text: &str) -> String {
+pub(crate) fn unescaped(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

@@ -12,6 +12,7 @@ use crate::artifacts;
 use crate::outcome::Outcome;
 use crate::person::Person;
 use crate::stacks::{self, DOOR};
+use crate::visit::Visit;
 use crate::watcher::Watcher;
 
 /// One or many log-ins to be tried. Each method says one thing about them; [`Tries::run`] does them.
@@ -109,9 +110,40 @@ impl Tries {
         self.with(format!("then-user={name}"))
     }
 
-    /// With an application whose conversation misbehaves: `fail`, `null-array`, `null-answer`, `none`.
+    /// With an application whose conversation misbehaves: `fail`, `null-array`, `null-answer`, `none`, and more: see the driver.
     pub fn conversation(self, kind: &str) -> Self {
         self.with(format!("conversation={kind}"))
+    }
+
+    /// It does so at this message of a login alone, counted from 1.
+    pub fn at_message(self, number: usize) -> Self {
+        self.with(format!("at={number}"))
+    }
+
+    /// It does so where something is told, and not where something is asked.
+    pub fn at_texts(self) -> Self {
+        self.with("only=texts".to_owned())
+    }
+
+    /// The code that it returns then, by the numbers of Linux-PAM.
+    pub fn giving(self, code: i32) -> Self {
+        self.with(format!("gives={code}"))
+    }
+
+    /// With this item of PAM: `user`, `user-prompt`, `service`, `rhost`, `ruser` or `tty`.
+    pub fn item(self, name: &str, text: impl AsRef<[u8]>) -> Self {
+        self.with(format!("item={name}:{}", escaped(text.as_ref())))
+    }
+
+    /// Without this item of PAM.
+    pub fn without_item(self, name: &str) -> Self {
+        self.with(format!("item={name}"))
+    }
+
+    /// Begins one login and lets its questions be answered one by one.
+    #[must_use]
+    pub fn begins(&self) -> Visit {
+        Visit::begin(self.clone().with("live=1".to_owned()).command(&[]))
     }
 
     /// With an application that has closed its standard input, output and error.
@@ -208,10 +240,13 @@ impl Tries {
     /// Does it below another program, which may keep the application from starting or kill it.
     #[must_use]
     pub fn end_below(&self, wrapper: &[&str]) -> Ended {
-        let output = self.output_below(wrapper);
+        Self::ended(&self.output_below(wrapper))
+    }
+
+    pub(crate) fn ended(output: &Output) -> Ended {
         match output.status.signal() {
             Some(signal) => Ended::Killed(signal),
-            None if output.status.success() => Ended::Well(Self::outcome(&output)),
+            None if output.status.success() => Ended::Well(Self::outcome(output)),
             None => Ended::Badly(String::from_utf8_lossy(&output.stderr).into_owned()),
         }
     }
@@ -236,6 +271,21 @@ impl Tries {
     }
 
     fn output_below(&self, wrapper: &[&str]) -> Output {
+        let mut child = self
+            .command(wrapper)
+            .spawn()
+            .unwrap_or_else(|error| panic!("the driver does not run: {error}"));
+        let mut stdin = child.stdin.take().expect("piped");
+        let script = self.script();
+        let writer = thread::spawn(move || {
+            let _ = stdin.write_all(script.as_bytes());
+        });
+        let output = child.wait_with_output().expect("the child is ours");
+        writer.join().expect("the writer does not panic");
+        output
+    }
+
+    fn command(&self, wrapper: &[&str]) -> Command {
         let mut words: Vec<OsString> = wrapper.iter().map(OsString::from).collect();
         words.extend(match self.watcher {
             Some(watcher) => watcher.driver(),
@@ -246,25 +296,15 @@ impl Tries {
         if let Some(watcher) = self.watcher {
             command.envs(watcher.environment());
         }
-        let name = command.get_program().to_string_lossy().into_owned();
-        let mut child = command
+        command
             .arg(format!("service={}", self.service))
             .args(&self.arguments)
             .envs(self.environment.iter().cloned())
             .envs(self.time.map(stacks::faketime_at).into_iter().flatten())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name} does not run: {error}"));
-        let mut stdin = child.stdin.take().expect("piped");
-        let script = self.script();
-        let writer = thread::spawn(move || {
-            let _ = stdin.write_all(script.as_bytes());
-        });
-        let output = child.wait_with_output().expect("the child is ours");
-        writer.join().expect("the writer does not panic");
-        output
+            .stderr(Stdio::piped());
+        command
     }
 
     fn with(mut self, argument: String) -> Self {
@@ -284,15 +324,7 @@ impl Answers {
     fn script(&self) -> String {
         let mut script = String::new();
         for text in &self.texts {
-            for &byte in text {
-                match byte {
-                    b'\\' => script.push_str("\\\\"),
-                    b'%' | b'*' | 0..0x20 | 0x7f.. => {
-                        write!(script, "\\x{byte:02x}").expect("a string");
-                    }
-                    _ => script.push(char::from(byte)),
-                }
-            }
+            script.push_str(&escaped(text));
             script.push('\n');
         }
         if self.repeating {
@@ -300,6 +332,21 @@ impl Answers {
         }
         script
     }
+}
+
+/// Any bytes as the driver reads them.
+pub(crate) fn escaped(text: &[u8]) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for &byte in text {
+        match byte {
+            b'\\' => escaped.push_str("\\\\"),
+            b'%' | b'*' | 0..0x20 | 0x7f.. => {
+                write!(escaped, "\\x{byte:02x}").expect("a string");
+            }
+            _ => escaped.push(char::from(byte)),
+        }
+    }
+    escaped
 }
 
 #[cfg(test)]

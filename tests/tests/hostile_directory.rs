@@ -233,9 +233,7 @@ fn a_name_of_odd_characters_is_kept_in_one_directory_and_comes_back_out_of_the_l
 fn a_group_that_the_list_of_somebodys_groups_loses_is_found_in_the_list_of_its_members() {
     sandboxed(|world| {
         world.make_store();
-        let directory = world
-            .directory()
-            .answers_name("maria", "maria", MARIA, OPS);
+        let directory = world.directory().answers_name("maria", "maria", MARIA, OPS);
         let directory = directory.answers_uid(MARIA, "maria", MARIA, OPS);
         let unwell = [
             Failure::TryAgain,

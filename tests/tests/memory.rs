@@ -23,6 +23,16 @@ fn whatever_is_answered_valgrind_sees_nothing() {
 }
 
 #[test]
+fn however_a_conversation_errs_address_sanitizer_sees_nothing() {
+    sandboxed(|world| however_a_conversation_errs(world, Watcher::AddressSanitizer));
+}
+
+#[test]
+fn however_a_conversation_errs_valgrind_sees_nothing() {
+    sandboxed(|world| however_a_conversation_errs(world, Watcher::Valgrind));
+}
+
+#[test]
 fn whatever_a_login_meets_address_sanitizer_sees_nothing() {
     sandboxed(|world| whatever_a_login_meets(world, Watcher::AddressSanitizer));
 }
@@ -61,6 +71,10 @@ fn valgrind_would_see_a_mistake_of_the_module() {
 fn whatever_is_answered(world: &World, watcher: Watcher) {
     world.install_modules_watched_by(watcher);
     answers(world, &|tries| run(tries, watcher));
+}
+
+fn however_a_conversation_errs(world: &World, watcher: Watcher) {
+    world.install_modules_watched_by(watcher);
     conversations(world, &|tries| run(tries, watcher));
 }
 
@@ -151,7 +165,27 @@ fn conversations(world: &World, run: &dyn Fn(Tries) -> Outcome) {
     for kind in ["fail", "null-array", "null-answer", "none"] {
         run(carol.tries().conversation(kind)).gives(Code::ConvErr);
     }
+    let code = carol.phone().code();
+    let erring = |kind: &str| carol.tries().conversation(kind).always_answers(&code);
+    run(erring("answer-and-fail")).gives(Code::ConvErr);
+    run(erring("answer-and-fail").without_item("user")).gives(Code::ConvErr);
+    run(erring("none").without_item("user")).gives(Code::ConvErr);
     run(carol.tries().answers(["hangs up after this"])).gives(Code::ConvErr);
+    for (index, kind) in ["answer-and-fail", "null-array", "answer-all"]
+        .iter()
+        .enumerate()
+    {
+        // There are wrong codes to tell of.
+        let (wrong, right) = (carol.phone().wrong_code(), &carol.backup_codes()[5 + index]);
+        let telling = carol.tries().conversation(kind).at_texts();
+        run(telling.answers([&wrong, right])).gives(Code::Success);
+    }
+    let long = vec![b'\n'; 30_000];
+    let items = ["rhost", "ruser", "tty", "user-prompt"];
+    let tries = items
+        .iter()
+        .fold(carol.tries(), |tries, item| tries.item(item, &long));
+    run(tries.always_answers("nonsense")).asking(3);
     run(carol.tries().silently().answers([carol.phone().code()])).gives(Code::Success);
     world.stack(
         "worded",
