@@ -2,6 +2,9 @@
 //!
 //! Only what has a code's shape is a try. An empty line, a password, or the garbage that sshd puts in place of an
 //! answer for unknown users teaches nobody anything, so it is refused without being evaluated or charged.
+//!
+//! That garbage is as long as the answer was, and all that is known of it. So whatever is as long as a backup code is told from
+//! what is not, for its refusal takes as long as a backup code's ([`BadAnswer::Long`]).
 
 use std::fmt;
 
@@ -28,6 +31,15 @@ impl Answer {
         if bytes.len() > LONGEST_ANSWER {
             return Err(BadAnswer::TooLong);
         }
+        match Self::of_any_length(bytes) {
+            Ok(Self::BackupCode(code)) => Ok(Self::BackupCode(code)),
+            // Nobody writes so few digits in so many bytes.
+            _ if is_long(bytes) => Err(BadAnswer::Long),
+            other => other,
+        }
+    }
+
+    fn of_any_length(bytes: &[u8]) -> Result<Self, BadAnswer> {
         let text = str::from_utf8(bytes).map_err(|_| BadAnswer::NotText)?;
         if text.chars().any(char::is_control) {
             return Err(BadAnswer::NotText);
@@ -145,6 +157,26 @@ pub enum BadAnswer {
     /// Text that has no code's shape.
     #[error("not a code")]
     NotACode,
+    /// As long as a backup code or longer, and none, whatever else it is.
+    #[error("not a code, and long")]
+    Long,
+}
+
+impl BadAnswer {
+    /// Of the password again.
+    #[must_use]
+    pub fn password(bytes: &[u8]) -> Self {
+        match bytes.len() {
+            ..=LONGEST_ANSWER if is_long(bytes) => Self::Long,
+            ..=LONGEST_ANSWER => Self::Password,
+            _ => Self::TooLong,
+        }
+    }
+}
+
+/// Whether a backup code could be written in so many bytes.
+fn is_long(bytes: &[u8]) -> bool {
+    bytes.len() >= BackupCode::SYMBOLS
 }
 
 /// The longest answer that is read, in bytes.
@@ -176,7 +208,7 @@ mod tests {
         assert_eq!(bad("123456789"), BadAnswer::NotACode);
         assert_eq!(bad("+123456"), BadAnswer::NotACode);
         assert_eq!(bad("١٢٣٤٥٦"), BadAnswer::NotACode);
-        assert_eq!(bad("correct horse battery staple"), BadAnswer::NotACode);
+        assert_eq!(bad("correct horse"), BadAnswer::NotACode);
         assert_eq!(bad("123456\n"), BadAnswer::NotText);
         assert_eq!(bad("\u{8}\n\r\u{7f}INCORRECT"), BadAnswer::NotText);
         assert_eq!(bad(&"1".repeat(129)), BadAnswer::TooLong);
@@ -184,6 +216,26 @@ mod tests {
             Answer::parse(&[b'1', 0xff]).unwrap_err(),
             BadAnswer::NotText
         );
+    }
+
+    #[test]
+    fn what_is_as_long_as_a_backup_code_and_none_is_told_by_its_length_alone() {
+        let garbage = "\u{8}\n\r\u{7f}INCORRECT\u{8}\n\r\u{7f}INC";
+        assert_eq!(garbage.len(), BackupCode::SYMBOLS);
+        for long in [
+            garbage,
+            "correct horse battery staple",
+            "--------------------",
+            "123456--------------",
+            "3467-9CFH-JKMR-TWXY-346A",
+            &"1".repeat(LONGEST_ANSWER),
+        ] {
+            assert_eq!(bad(long), BadAnswer::Long, "{long}");
+            assert_eq!(BadAnswer::password(long.as_bytes()), BadAnswer::Long);
+            assert_ne!(bad(&long[1..20]), BadAnswer::Long, "{long}");
+        }
+        assert!(Answer::parse(b"3467-9CFH-JKMR-TWXY-3467").is_ok());
+        assert_eq!(BadAnswer::password(b"123456"), BadAnswer::Password);
     }
 
     #[test]

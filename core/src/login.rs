@@ -17,6 +17,7 @@ use crate::admission::{self, LeftByLogin, Trusted};
 use crate::answer::{Answer, BadAnswer};
 use crate::at_login::{Offer, Prepared};
 use crate::audit::{Audit, Event, Origin};
+use crate::backup_codes::BackupCode;
 use crate::check::{Accepted, Factor, Fault, Refusal, Rules, Verdict};
 use crate::combined::Uncharged;
 use crate::config::{Config, SecondFactor, ServiceName};
@@ -364,14 +365,14 @@ impl<'w> Login<'w> {
     fn verdict(&mut self, answer: Result<Answer, BadAnswer>) -> Verdict {
         let answer = match answer {
             Ok(answer) => answer,
-            Err(bad) => return Verdict::Refused(Refusal::NotACode(bad)),
+            Err(bad) => return self.verdict_without_a_try(bad),
         };
         if self
             .previous
             .as_ref()
             .is_some_and(|previous| previous.is_same_as(&answer))
         {
-            return Verdict::Refused(Refusal::Repeated);
+            return self.attempt_of_nobody(&answer, Verdict::Refused(Refusal::Repeated));
         }
         let verdict = match (self.ruling, self.known()) {
             (
@@ -398,6 +399,23 @@ impl<'w> Login<'w> {
             }
         }
         verdict
+    }
+
+    /// About an answer that is no try. Of somebody who is not there sshd hands on garbage, of which nothing but the length is
+    /// true: what is as long as a backup code costs as much, whoever it is of.
+    fn verdict_without_a_try(&self, bad: BadAnswer) -> Verdict {
+        let verdict = Verdict::Refused(Refusal::NotACode(bad));
+        match bad {
+            BadAnswer::Long => {
+                let any = Answer::BackupCode(BackupCode::of_nobody());
+                self.attempt_of_nobody(&any, verdict)
+            }
+            BadAnswer::Empty
+            | BadAnswer::TooLong
+            | BadAnswer::NotText
+            | BadAnswer::Password
+            | BadAnswer::NotACode => verdict,
+        }
     }
 
     fn attempt(&self, account: &Account, answer: &Answer) -> Verdict {
@@ -467,12 +485,18 @@ impl<'w> Login<'w> {
         Duration::from_secs(self.rules.throttle.longest_lock)
     }
 
-    /// Waits until a refusal may be told: it comes no sooner than the floor after the answer, whatever was done for it.
+    /// Waits until a refusal may be told: it comes no sooner than the floor after the answer, whatever was done for it. Where that
+    /// takes longer (a slow host, a busy one), it comes after a multiple of the floor, so that the little that some records
+    /// take more or less of does not show then either.
     fn wait_until_floor(&self, answered: Duration) {
         let spent = self.world.clock.elapsed().saturating_sub(answered);
-        let left = self.config.login.refusal_floor.get().saturating_sub(spent);
-        if !left.is_zero() {
-            self.world.clock.sleep(left);
+        let floor = self.config.login.refusal_floor.get();
+        let beyond = spent.as_nanos().checked_rem(floor.as_nanos());
+        let beyond = beyond.and_then(|beyond| u64::try_from(beyond).ok());
+        if let Some(beyond) = beyond {
+            self.world
+                .clock
+                .sleep(floor.saturating_sub(Duration::from_nanos(beyond)));
         }
     }
 }

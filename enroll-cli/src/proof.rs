@@ -24,7 +24,11 @@ pub fn examine(line: &[u8], token: &Token, rules: &Rules, now: Time) -> Finding 
         Ok(Answer::Code(code)) if code.as_str().len() == usize::from(token.digits.get()) => code,
         Ok(Answer::Code(_) | Answer::Tail(_))
         | Err(
-            BadAnswer::NotACode | BadAnswer::TooLong | BadAnswer::NotText | BadAnswer::Password,
+            BadAnswer::NotACode
+            | BadAnswer::TooLong
+            | BadAnswer::NotText
+            | BadAnswer::Password
+            | BadAnswer::Long,
         ) => {
             return Finding::NoCode(format!(
                 "That is not a code: type the {} digits that the authenticator shows.",

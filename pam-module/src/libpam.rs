@@ -145,7 +145,7 @@ impl PamHost for LibPam {
             .ok_or(ConversationFailed)?;
         Ok(reply.and_then(|answer| match asks_for {
             // sshd's password method answers every hidden question with the password, which may look like a code.
-            AsksFor::Code if self.is_password(&answer) => Err(BadAnswer::Password),
+            AsksFor::Code if self.is_password(&answer) => Err(BadAnswer::password(&answer)),
             // An application with one field gives that to whoever asks, so that it may have been taken for the password.
             AsksFor::Code | AsksFor::Both => Ok(answer),
         }))

@@ -4,7 +4,10 @@ mod interleaved;
 mod policy;
 mod trust;
 
+use nix::time::{ClockId, clock_gettime};
+
 use super::*;
+use crate::backup_codes::{Cost, Salt};
 use crate::check::Exemption;
 use crate::state::{Closed, Integrity};
 use crate::testing::scene::{Scene, alice, bob, question, typed, under, verdict};
@@ -139,6 +142,87 @@ fn what_has_no_codes_shape_is_asked_again_and_not_charged() {
         scene.store.look(&alice().name).unwrap().state.wrong.count,
         0
     );
+}
+
+/// How long this thread has worked: others on the machine do not count.
+fn working_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .unwrap()
+        .into()
+}
+
+/// What sshd hands on of somebody who is not there is garbage, as long as the answer was.
+#[test]
+fn whatever_is_as_long_as_a_backup_code_costs_a_digest_whoever_it_is_of() {
+    let a_digest = {
+        let code = BackupCode::of_nobody();
+        let start = working_time();
+        code.digest(&Salt::from_bytes([0; 16]), Cost::DEFAULT)
+            .unwrap();
+        working_time().checked_sub(start).unwrap()
+    };
+    let scene = Scene::new();
+    for subject in [
+        Subject::Known(alice()),
+        Subject::Known(bob()),
+        Subject::Unknown,
+    ] {
+        for (answer, costs) in [
+            ("\u{8}\n\r\u{7f}INCORRECT\u{8}\n\r\u{7f}INC", true),
+            ("correct horse battery staple", true),
+            ("123456              ", true),
+            ("\u{8}\n\r\u{7f}INCORRECT", false),
+            ("correct horse", false),
+        ] {
+            let mut login = scene.login(subject.clone());
+            login.start();
+            // Again in the same conversation, it costs as much.
+            for _ in 0..2 {
+                let start = working_time();
+                login.answer(typed(answer));
+                let took = working_time().checked_sub(start).unwrap();
+                assert_eq!(took > a_digest / 2, costs, "{answer:?} took {took:?}");
+            }
+        }
+    }
+    assert_eq!(scene.record_of(&alice()).state.wrong.count, 0);
+}
+
+#[test]
+fn a_backup_code_that_is_given_again_costs_a_digest_again() {
+    let scene = Scene::new();
+    let mut login = scene.login(Subject::Known(bob()));
+    login.start();
+    let times = [(); 2].map(|()| {
+        let start = working_time();
+        login.answer(typed("3467-9CFH-JKMR-TWXY-3467"));
+        working_time().checked_sub(start).unwrap()
+    });
+    assert!(times[1] > times[0] / 2, "{times:?}");
+    assert!(scene.last_line().contains("reason=repeated"));
+}
+
+/// However long it took: what is told is told at a multiple of the floor.
+#[test]
+fn a_refusal_that_takes_longer_than_the_floor_waits_for_the_next_one() {
+    let mut scene = Scene::new();
+    for (floor, spent, waits) in [
+        (50, 0, 50),
+        (50, 7, 43),
+        (50, 51, 49),
+        (50, 119, 31),
+        (0, 3, 0),
+    ] {
+        let floor = format!("[login]\nrefusal_floor = \"{floor}ms\"\n");
+        scene.config = Config::parse(&floor, "test".as_ref()).unwrap();
+        let login = scene.login(Subject::Unknown);
+        let answered = scene.clock.elapsed();
+        scene.clock.sleep(Duration::from_millis(spent));
+        let before = scene.clock.elapsed();
+        login.wait_until_floor(answered);
+        let waited = scene.clock.elapsed().checked_sub(before).unwrap();
+        assert_eq!(waited, Duration::from_millis(waits), "{floor}{spent}");
+    }
 }
 
 #[test]
