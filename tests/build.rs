@@ -1,5 +1,6 @@
 //! Builds the small libpam applications: `driver/pam-driver.c` for the contract tests, once more with AddressSanitizer, and
-//! `driver/pam-bench.c` for the benchmark; and `driver/nss-down.c` and `driver/nss-odd.c`, name services that are down and odd.
+//! `driver/pam-bench.c` for the benchmark; `driver/nss-down.c` and `driver/nss-odd.c`, name services that are down and odd; and
+//! `driver/pam-refuses.c`, a module that refuses everybody alike.
 //!
 //! Here rather than at a test's first use: the tests run as root and in parallel, and what they leave in `target/` would
 //! belong to root.
@@ -42,6 +43,12 @@ fn main() {
         "libnss_nightlatch_odd.so.2",
         &["-shared", "-fPIC"],
         "NIGHTLATCH_ODD_NAME_SERVICE_BUILT",
+    );
+    build(
+        "pam-refuses",
+        "pam_refuses.so",
+        &["-shared", "-fPIC"],
+        "NIGHTLATCH_REFUSING_MODULE_BUILT",
     );
     // Where cargo puts what is built for a target that was named, as it must be for a sanitizer.
     let target = env::var("TARGET").unwrap_or_default();

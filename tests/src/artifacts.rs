@@ -59,6 +59,12 @@ pub fn name_services() -> &'static Path {
     library.parent().unwrap_or(library)
 }
 
+/// A module that asks like Nightlatch's, looks at nothing and refuses everybody.
+#[must_use]
+pub fn refusing_module() -> &'static Path {
+    Path::new(env!("NIGHTLATCH_REFUSING_MODULE_BUILT"))
+}
+
 /// A folder on the disk for what may go at any time.
 #[must_use]
 pub fn scratch() -> PathBuf {

@@ -174,7 +174,7 @@ impl Program {
 }
 
 /// Debian's own Python runs it, which sees Debian's packages, and leaves nothing behind beside it.
-fn script(name: &str, user: &str) -> Vec<String> {
+pub(crate) fn script(name: &str, user: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("clients")
         .join(name);

@@ -245,6 +245,11 @@ impl Client<'_> {
 
 /// Makes a host key, writes a configuration of our own and starts sshd with it.
 pub(crate) fn start_sshd() -> Child {
+    start_sshd_with(&[], &[])
+}
+
+/// The same with these variables in its environment, and with these options of its configuration.
+pub(crate) fn start_sshd_with(environment: &[(&str, String)], options: &[&str]) -> Child {
     // Whatever the machine's own configuration says, this sshd asks PAM, by keyboard-interactive (as the
     // vocabulary does) and by password (which must do no harm).
     let key = HOST_KEY;
@@ -264,11 +269,11 @@ pub(crate) fn start_sshd() -> Child {
         ),
     )
     .expect("/etc is ours");
-    start_with(config)
+    start_with(config, environment, options)
 }
 
-/// Starts sshd with that configuration; it answers when this returns.
-pub(crate) fn start_with(config: &str) -> Child {
+/// Starts sshd with that configuration, these variables and these options; it answers when this returns.
+pub(crate) fn start_with(config: &str, environment: &[(&str, String)], options: &[&str]) -> Child {
     // Debian greets everybody with its licence, which tells nothing here.
     let _ = fs::remove_file("/etc/motd");
     let _ = fs::remove_dir_all("/etc/update-motd.d");
@@ -285,6 +290,8 @@ pub(crate) fn start_with(config: &str) -> Child {
     let child = Command::new(sshd)
         .args(["-D", "-f", config])
         .args(patient(sshd, config))
+        .args(options.iter().map(|option| format!("-o{option}")))
+        .envs(environment.iter().cloned())
         .stdin(Stdio::null())
         .spawn()
         .expect("sshd runs");

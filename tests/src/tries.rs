@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use crate::artifacts;
+use crate::clock::Clock;
 use crate::outcome::Outcome;
 use crate::person::Person;
 use crate::stacks::{self, DOOR};
@@ -190,6 +191,12 @@ impl Tries {
     /// With the clock moved by so many seconds.
     pub fn clock_off_by(mut self, seconds: i64) -> Self {
         self.environment.extend(stacks::faketime_off_by(seconds));
+        self
+    }
+
+    /// By this clock.
+    pub fn by(mut self, clock: &Clock) -> Self {
+        self.environment.extend(clock.environment());
         self
     }
 

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use crate::artifacts;
+use crate::clock::Clock;
 use crate::command::Run;
 use crate::log::Log;
 use crate::person::{Person, STORE};
@@ -15,6 +16,7 @@ use crate::recipe::Page;
 use crate::sandbox::security_dir;
 use crate::ssh::{self, Client, Ssh};
 use crate::stacks::{self, DOOR, Stack};
+use crate::stopwatch::Stopwatch;
 use crate::terminal::Terminal;
 use crate::tries::Tries;
 use crate::watcher::Watcher;
@@ -129,6 +131,22 @@ impl World {
         Run::of(command.args(arguments).envs(standing), "")
     }
 
+    /// A clock that can be set, right so far.
+    pub fn clock(&self) -> Clock {
+        Clock::new()
+    }
+
+    /// Runs `nightlatch` without a terminal, by this clock.
+    pub fn nightlatch_by(&self, clock: &Clock, arguments: &[&str]) -> Run {
+        let mut command = Command::new(COMMAND);
+        Run::of(command.args(arguments).envs(clock.environment()), "")
+    }
+
+    /// Starts sshd on port 22 of the sandbox by this clock, which its log-ins go by and people's sessions do not.
+    pub fn start_sshd_by(&self, clock: &Clock) {
+        self.run_sshd(|| ssh::start_sshd_with(&clock.environment(), &[]));
+    }
+
     /// Runs `nightlatch` without a terminal, with `lines` to read.
     pub fn nightlatch_given(&self, lines: &str, arguments: &[&str]) -> Run {
         Run::of(Command::new(COMMAND).args(arguments), lines)
@@ -203,6 +221,24 @@ impl World {
             log_level: "DEBUG1",
         };
         Ssh::begin(&client, password)
+    }
+
+    /// A stranger at sshd who tries one name again and again, with a stopwatch. The sshd is one that never has enough of it.
+    pub fn stopwatch_on(&self, user: &str) -> Stopwatch {
+        self.run_sshd(|| {
+            let patient = ["MaxAuthTries=1000000", "LoginGraceTime=0"];
+            ssh::start_sshd_with(&[], &patient)
+        });
+        Stopwatch::on(user)
+    }
+
+    /// Installs a module that asks like Nightlatch's, looks at nothing and refuses everybody, as `pam_refuses.so`.
+    pub fn install_refusing_module(&self) {
+        install(
+            artifacts::refusing_module(),
+            &security_dir().join("pam_refuses.so"),
+            0o644,
+        );
     }
 
     /// Starts sshd on port 22 of the sandbox, if it is not running yet.

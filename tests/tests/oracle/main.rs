@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "to panic is how a test reports")]
 
+mod pairs;
 mod people;
+mod through_sshd;
 mod times;
 mod words;

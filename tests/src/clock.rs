@@ -1,0 +1,56 @@
+//! A clock that a test sets: log-ins through libpam, the command and sshd go by it, also while they run.
+//!
+//! It is set relative to the machine's own and goes on from there. How programs measure time that passes (`CLOCK_MONOTONIC`) is
+//! left alone, as it is when somebody sets a clock, or when a machine was suspended: the time of day jumps, and nothing seems to
+//! have passed. Files keep their times.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::sandbox::scratch;
+use crate::stacks;
+
+/// A clock that can be set. There is one in a world.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    file: PathBuf,
+}
+
+impl Clock {
+    /// The clock, right so far.
+    pub(crate) fn new() -> Self {
+        let clock = Self {
+            file: scratch().join("set-clock"),
+        };
+        clock.is_off_by(0);
+        clock
+    }
+
+    /// Sets it to this time, in seconds since 1970; before 1970 where it is negative.
+    pub fn shows(&self, time: i64) {
+        self.is_off_by(time - real());
+    }
+
+    /// Sets it so many seconds ahead of the right time, or behind it.
+    pub fn is_off_by(&self, seconds: i64) {
+        // Whoever reads it finds the old time or the new one.
+        let new = self.file.with_extension("new");
+        fs::write(&new, format!("{seconds:+}\n")).expect("the scratch folder is ours");
+        fs::rename(&new, &self.file).expect("the scratch folder is ours");
+    }
+
+    /// The environment of a program that is to go by it.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut environment = stacks::faketime();
+        environment.push(("FAKETIME_NO_CACHE", "1".to_owned()));
+        environment.push(("FAKETIME_TIMESTAMP_FILE", self.file.display().to_string()));
+        environment
+    }
+}
+
+/// The machine's own time, in seconds since 1970.
+fn real() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs().cast_signed())
+}
