@@ -1,13 +1,12 @@
 //! The system log, facility authpriv: one line an event, one connection a line (the log may have been restarted).
 
 use std::io::{self, Write as _};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::process;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use nightlatch_core::audit::{Audit, Event, Severity};
-use syslog::{Facility, Formatter3164, LoggerBackend};
-
-use crate::failure::in_words;
+use nix::errno::Errno;
 
 /// The system log.
 pub struct Journal;
@@ -19,35 +18,48 @@ impl Audit for Journal {
         if let Err(error) = send(event.severity(), &line) {
             let _ = writeln!(
                 io::stderr(),
-                "nightlatch: the system log cannot be reached ({}), so this was not logged: {line}",
-                in_words(&error)
+                "nightlatch: the system log cannot be reached ({LOG}: {error}), so this was not logged: {line}"
             );
         }
     }
 }
 
-fn send(severity: Severity, line: &str) -> anyhow::Result<()> {
-    let mut log = syslog::unix(Formatter3164 {
-        facility: Facility::LOG_AUTHPRIV,
-        hostname: None,
-        process: "nightlatch".to_owned(),
-        pid: std::process::id(),
-    })
-    .context("/dev/log")?;
+/// Sends a line as RFC 3164 has it, but for the time: the log has its own, and ours may be no time that its format can say.
+fn send(severity: Severity, line: &str) -> io::Result<()> {
+    let message = format!(
+        "<{}>nightlatch[{}]: {line}",
+        AUTHPRIV | priority(severity),
+        process::id()
+    );
+    let log = UnixDatagram::unbound()?;
     // A log that takes nothing must not keep the command.
-    match &log.backend {
-        LoggerBackend::Unix(socket) => socket.set_write_timeout(Some(PATIENCE))?,
-        LoggerBackend::UnixStream(socket) => socket.get_ref().set_write_timeout(Some(PATIENCE))?,
-        _ => {}
+    log.set_write_timeout(Some(PATIENCE))?;
+    match log.connect(LOG) {
+        Ok(()) => log.send(message.as_bytes()).map(drop),
+        Err(error) if error.raw_os_error() == Some(Errno::EPROTOTYPE as i32) => {
+            let mut log = UnixStream::connect(LOG)?;
+            log.set_write_timeout(Some(PATIENCE))?;
+            // In a stream a NUL ends a message.
+            log.write_all(format!("{message}\0").as_bytes())
+        }
+        Err(error) => Err(error),
     }
-    match severity {
-        Severity::Error => log.err(line),
-        Severity::Warning => log.warning(line),
-        Severity::Notice => log.notice(line),
-        Severity::Info => log.info(line),
-        Severity::Debug => log.debug(line),
-    }?;
-    Ok(())
 }
+
+/// The severity's number in RFC 3164.
+fn priority(severity: Severity) -> u8 {
+    match severity {
+        Severity::Error => 3,
+        Severity::Warning => 4,
+        Severity::Notice => 5,
+        Severity::Info => 6,
+        Severity::Debug => 7,
+    }
+}
+
+/// The facility's number in RFC 3164, where severities are added to it.
+const AUTHPRIV: u8 = 10 << 3;
+
+const LOG: &str = "/dev/log";
 
 const PATIENCE: Duration = Duration::from_secs(2);
