@@ -153,7 +153,13 @@ impl State {
     }
 
     /// Notes that the person got in from `place`: its bucket is cleared, and it is known from now on.
+    ///
+    /// Where they got in by a clock that was ahead, they did so now at the latest: else such a place would be known for longer
+    /// than others, and take the room of those that come.
     pub fn note_success(&mut self, place: Place, now: Time) {
+        for known in &mut self.places {
+            known.last_success = known.last_success.min(now);
+        }
         *self.bucket_mut(place) = Bucket::default();
         if let Some(known) = self.places.iter_mut().find(|known| known.place == place) {
             known.last_success = now;
@@ -373,6 +379,19 @@ mod tests {
         let mut state = State::default();
         state.note_success(Place::Elsewhere, NOW);
         assert!(state.places.is_empty());
+    }
+
+    #[test]
+    fn a_place_that_a_clock_ahead_made_known_is_known_for_no_longer_than_others_from_the_next_success_on()
+     {
+        let mut state = State::default();
+        state.note_success(place(1), NOW.plus(1_000_000_000));
+        state.note_success(place(2), NOW);
+        let known = |state: &State, number| state.known(place(number)).is_some();
+        state.settle_places(NOW.plus(KNOWN_FOR));
+        assert_eq!((known(&state, 1), known(&state, 2)), (true, true));
+        state.settle_places(NOW.plus(KNOWN_FOR + 1));
+        assert_eq!((known(&state, 1), known(&state, 2)), (false, false));
     }
 
     #[test]

@@ -431,8 +431,7 @@ impl Transaction for Unlock<'_> {
                         known.drift = Drift::NONE;
                     });
                 }
-                // When a code was given there, nobody knows.
-                state.trusted.retain(|trusted| trusted.since <= now);
+                state.forget_trust_after(now);
                 state.resync = None;
                 for known in &mut state.places {
                     known.last_success = known.last_success.min(now);

@@ -10,7 +10,8 @@ use crate::store::{Change, Record};
 use crate::time::Time;
 use crate::transaction::Transaction;
 
-/// Whether somebody need not be asked where they are now. Asked under the lock, since it opens a door; nothing is changed.
+/// Whether somebody need not be asked where they are now. Asked under the lock, since it opens a door; nothing is changed, unless
+/// the clock was set back.
 #[derive(Debug)]
 pub struct Recall<'a> {
     /// The uid that the account has now.
@@ -29,12 +30,18 @@ impl Transaction for Recall<'_> {
     type Outcome = bool;
 
     /// Only where a code would be looked at now, too: not while anything is locked, closed or doubted. A time in the future
-    /// (the clock was set back) is not one at which a code was given.
+    /// (the clock was set back) is not one at which a code was given; and it is forgotten, or the place would be trusted once more
+    /// when the clock gets there.
     fn apply(&mut self, record: &Record, now: Time) -> (bool, Change) {
-        let is_known = record
-            .state
-            .trusted_since(self.service, self.place)
-            .is_some_and(|since| since <= now && now.since(since) <= self.remember);
+        let Some(since) = record.state.trusted_since(self.service, self.place) else {
+            return (false, Change::Nothing);
+        };
+        if since > now && record.enrollment.is_some() {
+            let mut state = record.state.clone();
+            state.forget_trust_after(now);
+            return (false, Change::State(state));
+        }
+        let is_known = since <= now && now.since(since) <= self.remember;
         let opens = is_known && is_open(record, self.uid, self.place, self.rules, now);
         (opens, Change::Nothing)
     }

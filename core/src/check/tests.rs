@@ -1,4 +1,5 @@
 mod backup_codes;
+mod clock;
 mod invitations;
 mod properties;
 mod tokens;

@@ -51,6 +51,12 @@ impl State {
         self.trusted.clear();
     }
 
+    /// Forgets the trusted places where a code was given later than this, by a clock that was ahead: when it really was, nobody
+    /// knows.
+    pub fn forget_trust_after(&mut self, now: Time) {
+        self.trusted.retain(|trusted| trusted.since <= now);
+    }
+
     /// Forgets the place where a code was given longest ago. Says whether there was one.
     pub(super) fn forget_longest_trusted(&mut self) -> bool {
         let oldest = (0..self.trusted.len()).min_by_key(|&index| self.trusted[index].since);

@@ -156,9 +156,11 @@ fn where_the_clock_was_set_back_a_code_that_is_yet_to_be_given_counts_for_nothin
         record.state.trusted[0].since = scene.time().plus(1);
     });
     assert!(is_asked(&scene, here()));
+    // Nor does it begin to count when the clock gets there.
     scene.pass(1);
-    assert!(!is_asked(&scene, here()));
+    assert!(is_asked(&scene, here()));
     // Nor does the administrator's setting it right make one of it.
+    gives_a_code(&scene, &System, &here());
     changed(&scene, |record| {
         record.state.trusted[0].since = scene.time().plus(86_400);
     });
@@ -471,4 +473,26 @@ fn whoever_was_exempt_or_refused_leaves_no_place() {
     let login = scene.login_of(&System, here());
     let refused = Verdict::Refused(Refusal::NotEnrolled);
     assert!(login.into_left(&refused).is_only_words());
+}
+
+/// A clock that is a day behind makes every record with a code of today useless (a fault of the clock); trust ends with it.
+#[test]
+fn where_the_clock_was_set_back_trust_ends_everywhere_although_nothing_else_is_decided() {
+    let scene = trusted();
+    gives_a_code(&scene, &System, &from("192.0.2.8", "sshd"));
+    let now = scene.clock.now.get();
+    scene.clock.now.set(now - 86_400);
+    let before = scene.record_of(&alice()).state;
+    assert!(is_asked(&scene, here()));
+    let state = scene.record_of(&alice()).state;
+    assert_eq!(
+        state,
+        State {
+            trusted: Vec::new(),
+            ..before
+        }
+    );
+    scene.clock.now.set(now);
+    assert!(is_asked(&scene, here()));
+    assert!(is_asked(&scene, from("192.0.2.8", "sshd")));
 }
