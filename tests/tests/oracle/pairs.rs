@@ -34,9 +34,9 @@ impl Pairs {
         self.differences.len()
     }
 
-    /// Says what they show, and asserts that nobody is told apart by it: one takes longer as often as the other, or the median of
-    /// the differences is within `noise`.
-    pub fn tell_nothing(mut self, noise: Duration) {
+    /// Says what they show, and whether nobody is told apart by it: one takes longer as often as the other, or the median of the
+    /// differences is within `noise`.
+    pub fn tell_nothing(mut self, noise: Duration) -> bool {
         let pairs = self.count();
         let longer = self.differences.iter().filter(|by| **by > 0).count();
         self.differences.sort_unstable();
@@ -45,11 +45,7 @@ impl Pairs {
             "{:>20}: {longer} of {pairs} took longer; median of the differences {median} µs",
             self.what
         );
-        assert!(
-            is_a_fair_coin(longer, pairs) || median.unsigned_abs() < noise.as_micros(),
-            "{} is told apart from unknown by time: {longer} of {pairs} took longer, by {median} µs",
-            self.what
-        );
+        is_a_fair_coin(longer, pairs) || median.unsigned_abs() < noise.as_micros()
     }
 }
 

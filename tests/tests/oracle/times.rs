@@ -29,6 +29,7 @@ fn refusals_take_the_same(world: &World, answer: &str, count: usize) {
             .run();
         outcome.only().last_wait
     };
+    let mut told_apart = Vec::new();
     for somebody in &all {
         let mut pairs = Pairs::of(somebody.what);
         while pairs.count() < count {
@@ -41,8 +42,11 @@ fn refusals_take_the_same(world: &World, answer: &str, count: usize) {
             };
             pairs.add(one, other);
         }
-        pairs.tell_nothing(NOISE);
+        if !pairs.tell_nothing(NOISE) {
+            told_apart.push(somebody.what);
+        }
     }
+    assert!(told_apart.is_empty(), "told apart by time: {told_apart:?}");
 }
 
 /// What the wake-up after the floor differs by from one try to the next, on a quiet machine.
