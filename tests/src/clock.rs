@@ -34,6 +34,19 @@ impl Clock {
         fs::rename(&new, FILE).expect("/etc is ours");
     }
 
+    /// Lets everything that is started from now on go by it: programs like sudo take nothing from their environment that would.
+    pub fn is_everybodys(&self) {
+        fs::write(
+            "/etc/ld.so.preload",
+            format!("{}\n", stacks::faketime_library().display()),
+        )
+        .expect("/etc is ours");
+    }
+
+    /// What a shell types so that what it starts takes that clock as programs do that go by it alone.
+    pub const IN_A_SHELL: &str =
+        "export FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_NO_CACHE=1 NO_FAKE_STAT=1";
+
     /// What it shows, in seconds since 1970.
     #[must_use]
     pub fn time(&self) -> i64 {

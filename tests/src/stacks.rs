@@ -99,7 +99,7 @@ pub(crate) fn faketime_standing_at(time: u64) -> Vec<(&'static str, String)> {
 }
 
 /// Where libfaketime is.
-fn faketime_library() -> PathBuf {
+pub(crate) fn faketime_library() -> PathBuf {
     fs::read_dir("/usr/lib")
         .into_iter()
         .flatten()

@@ -64,6 +64,27 @@ fn a_code_that_was_used_stays_used_through_real_sshd_wherever_the_clock_is_set()
 }
 
 #[test]
+fn sudo_takes_the_code_of_the_time_and_no_code_twice_over_the_end_of_31_bits() {
+    sandboxed(|world| {
+        let clock = sshd(world);
+        world.host_stack("sudo", Stack::PasswordAndCode);
+        let alice = world.user("alice").enrolled();
+        alice.may_sudo();
+        clock.shows((1 << 31) - DAY);
+        let mut session = alice.ssh().answers(&code_by(&alice, &clock)).is_let_in();
+        session.runs(Clock::IN_A_SHELL);
+        clock.is_everybodys();
+        for time in [(1 << 31) - 40, 1 << 31, (1 << 31) + YEAR] {
+            clock.shows(time);
+            let code = code_by(&alice, &clock);
+            session.sudo(&alice, "true").answers(&code).is_done();
+            session.sudo(&alice, "true").answers(&code).is_refused();
+        }
+        world.log().never_says("event=doubtful");
+    });
+}
+
+#[test]
 fn a_refusal_waits_for_its_floor_however_the_clock_is_set_meanwhile() {
     sandboxed(|world| {
         world.configure("[login]\nprompts = 1\nrefusal_floor = \"2s\"\nfail_delay = \"0s\"\n");
