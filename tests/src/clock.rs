@@ -11,12 +11,17 @@ use crate::stacks;
 
 /// A clock that can be set. There is one in a world.
 #[derive(Debug, Clone)]
-pub struct Clock(());
+pub struct Clock {
+    file: &'static str,
+}
 
 impl Clock {
     /// The clock, right so far.
     pub(crate) fn new() -> Self {
-        let clock = Self(());
+        let clock = Self {
+            // Where libfaketime looks when its environment says nothing: sshd empties that of the process that asks PAM.
+            file: "/etc/faketimerc",
+        };
         clock.is_off_by(0);
         clock
     }
@@ -29,9 +34,9 @@ impl Clock {
     /// Sets it so many seconds ahead of the right time, or behind it.
     pub fn is_off_by(&self, seconds: i64) {
         // Whoever reads it finds the old time or the new one.
-        let new = format!("{FILE}.new");
+        let new = format!("{}.new", self.file);
         fs::write(&new, format!("{seconds:+}\n")).expect("/etc is ours");
-        fs::rename(&new, FILE).expect("/etc is ours");
+        fs::rename(&new, self.file).expect("/etc is ours");
     }
 
     /// Lets everything that is started from now on go by it: programs like sudo take nothing from their environment that would.
@@ -50,7 +55,7 @@ impl Clock {
     /// What it shows, in seconds since 1970.
     #[must_use]
     pub fn time(&self) -> i64 {
-        let text = fs::read_to_string(FILE).expect("/etc is ours");
+        let text = fs::read_to_string(self.file).expect("/etc is ours");
         let off: i64 = text.trim().parse().expect("we wrote it");
         real() + off
     }
@@ -59,12 +64,10 @@ impl Clock {
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let mut environment = stacks::faketime();
         environment.push(("FAKETIME_NO_CACHE", "1".to_owned()));
+        environment.push(("FAKETIME_TIMESTAMP_FILE", self.file.to_owned()));
         environment
     }
 }
-
-/// Where libfaketime looks when its environment says nothing: sshd empties that of the process that asks PAM.
-const FILE: &str = "/etc/faketimerc";
 
 /// The machine's own time, in seconds since 1970.
 fn real() -> i64 {
