@@ -2,11 +2,18 @@
  * Measures logins and what they are compared with, one a line of standard input, each in a process forked for it, so that
  * loading the module counts as it does in sshd and sudo. Fields are separated by tabs:
  *
- *   login  CONFDIR  SERVICE  USER  RHOST  ANSWER   pam_start to pam_end; the first question gets ANSWER
+ *   login  CONFDIR  SERVICE  RHOST  USER  ANSWER   pam_start to pam_end; the first question gets ANSWER
+ *   burst  CONFDIR  SERVICE  RHOST  USER  ANSWER [USER  ANSWER]...
+ *                                                  the same for each pair, all let go at one moment; the time of each is from then
  *   load   FILE                                    dlopen and dlclose of a module
  *   bare   CONFDIR  STORE  USER                    the input and output of a durable login and nothing else
+ *   clock  SECONDS                                 from now on the clock stands at that time, seconds since 1970
  *
- * Prints for each, on one line: the PAM code (-1: it did not finish), nanoseconds, peak memory added in KiB.
+ * Prints for each login, load and bare, on one line: the PAM code (-1: it did not finish), nanoseconds, peak memory added in
+ * KiB; for a burst such a line for each pair, in their order.
+ *
+ * With arguments, `pam-bench count SECONDS login ...`, it does that one thing in its own process, inside the function
+ * `counted`, prints nothing, and ends with the PAM code: for callgrind to count.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,14 +21,18 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <security/pam_appl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -37,6 +48,50 @@ static void die(const char *what)
 {
     fprintf(stderr, "pam-bench: %s: %s\n", what, strerror(errno));
     exit(70);
+}
+
+/*
+ * ---- the clock of the modules ----
+ *
+ * The program's own symbols come before the C library's, so every module asks these; the same for all, and cheap. Only what
+ * the time is stands still; how much of it passes can still be measured.
+ */
+
+static time_t standing;
+static int (*real_clock_gettime)(clockid_t, struct timespec *);
+
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+    if (standing != 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
+        *t = (struct timespec){ .tv_sec = standing };
+        return 0;
+    }
+    if (real_clock_gettime == NULL)
+        return (int)syscall(SYS_clock_gettime, clock, t);
+    return real_clock_gettime(clock, t);
+}
+
+time_t time(time_t *seconds)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    if (seconds != NULL)
+        *seconds = t.tv_sec;
+    return t.tv_sec;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+    struct timespec t;
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &t);
+    *now = (struct timeval){ .tv_sec = t.tv_sec, .tv_usec = t.tv_nsec / 1000 };
+    return 0;
+}
+
+static void stand_at(const char *seconds)
+{
+    standing = (time_t)strtoll(seconds, NULL, 10);
 }
 
 static uint64_t now_ns(void)
@@ -102,19 +157,23 @@ static void do_not_delay(int code, unsigned microseconds, void *data)
     (void)data;
 }
 
-static int log_in(char **fields)
+static int one_login(const char *confdir, const char *service, const char *rhost, const char *user, const char *answer)
 {
-    const char *answer = fields[5];
     struct pam_conv conv = { converse, &answer };
     pam_handle_t *pam = NULL;
-    int code = pam_start_confdir(fields[2], fields[3], &conv, fields[1], &pam);
+    int code = pam_start_confdir(service, user, &conv, confdir, &pam);
     if (code != PAM_SUCCESS)
         return code;
-    pam_set_item(pam, PAM_RHOST, fields[4]);
+    pam_set_item(pam, PAM_RHOST, rhost);
     pam_set_item(pam, PAM_FAIL_DELAY, (const void *)do_not_delay);
     code = pam_authenticate(pam, 0);
     pam_end(pam, code);
     return code;
+}
+
+static int log_in(char **fields)
+{
+    return one_login(fields[1], fields[2], fields[3], fields[4], fields[5]);
 }
 
 /* ---- loading ---- */
@@ -239,34 +298,118 @@ static struct measured measure(char **fields, int (*what)(char **))
     return m;
 }
 
-int main(void)
+static void print(struct measured m)
+{
+    printf("%d\t%llu\t%ld\n", m.code, (unsigned long long)m.nanoseconds, m.peak_kib);
+}
+
+/* ---- many logins at once ---- */
+
+struct at_once {
+    atomic_uint waiting;      /* who has come to the gate */
+    _Atomic uint64_t opened;  /* when the gate was opened */
+    struct measured each[];
+};
+
+static void burst(char **fields, size_t count)
+{
+    size_t logins = (count - 4) / 2, size = sizeof(struct at_once) + logins * sizeof(struct measured);
+    struct at_once *all = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int gate[2];
+
+    if (all == MAP_FAILED || pipe(gate) != 0)
+        die("burst");
+    for (size_t i = 0; i < logins; i++) {
+        char **pair = fields + 4 + 2 * i, open;
+        pid_t child = fork();
+        if (child < 0)
+            die("fork");
+        all->each[i].code = -1;
+        if (child != 0)
+            continue;
+        close(gate[1]);
+        atomic_fetch_add(&all->waiting, 1);
+        if (read(gate[0], &open, 1) != 0)
+            _exit(1);
+        all->each[i].code = one_login(fields[1], fields[2], fields[3], pair[0], pair[1]);
+        all->each[i].nanoseconds = now_ns() - all->opened;
+        _exit(0);
+    }
+    while (atomic_load(&all->waiting) < logins)
+        usleep(1000);
+    usleep(20000); /* the last of them is reading by now */
+    all->opened = now_ns();
+    close(gate[1]);
+    close(gate[0]);
+    while (waitpid(-1, NULL, 0) > 0)
+        ;
+    for (size_t i = 0; i < logins; i++)
+        print(all->each[i]);
+    munmap(all, size);
+}
+
+/* ---- what to do ---- */
+
+/* The thing that these fields ask for and that is one call; NULL where it is none. */
+static int (*call_for(char **fields, size_t count))(char **)
+{
+    if (count == 6 && strcmp(fields[0], "login") == 0)
+        return log_in;
+    if (count == 2 && strcmp(fields[0], "load") == 0)
+        return load;
+    if (count == 4 && strcmp(fields[0], "bare") == 0)
+        return bare;
+    return NULL;
+}
+
+/* Found by its name: neither inlined nor cloned. */
+__attribute__((noinline, noclone, used)) int counted(int (*what)(char **), char **fields)
+{
+    int code = what(fields);
+    __asm__ volatile("" : "+r"(code)); /* and not left by a jump */
+    return code;
+}
+
+static void follow(char *line)
+{
+    static char *fields[1024];
+    size_t count = 0;
+    int (*what)(char **);
+    char *rest = line;
+
+    while (count < sizeof fields / sizeof *fields && (fields[count] = strsep(&rest, "\t")) != NULL)
+        count++;
+    if (count == 2 && strcmp(fields[0], "clock") == 0)
+        stand_at(fields[1]);
+    else if (count >= 6 && count % 2 == 0 && strcmp(fields[0], "burst") == 0)
+        burst(fields, count);
+    else if ((what = call_for(fields, count)) != NULL)
+        print(measure(fields, what));
+    else {
+        fprintf(stderr, "pam-bench: not understood: %s\n", fields[0]);
+        exit(64);
+    }
+}
+
+int main(int argc, char **argv)
 {
     char *line = NULL;
     size_t room = 0;
     ssize_t length;
 
+    real_clock_gettime = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
     /* Hosts have looked accounts up before they come to PAM: the libraries of NSS are there already. */
     getpwnam("root");
-    while ((length = getline(&line, &room, stdin)) > 0) {
-        char *fields[8] = { NULL }, *rest = line;
-        int count = 0;
-        int (*what)(char **) = NULL;
-
-        line[length - 1] = '\0';
-        while (count < 7 && (fields[count] = strsep(&rest, "\t")) != NULL)
-            count++;
-        if (count == 6 && strcmp(fields[0], "login") == 0)
-            what = log_in;
-        else if (count == 2 && strcmp(fields[0], "load") == 0)
-            what = load;
-        else if (count == 4 && strcmp(fields[0], "bare") == 0)
-            what = bare;
-        if (what == NULL) {
-            fprintf(stderr, "pam-bench: not understood: %s\n", line);
+    if (argc > 3 && strcmp(argv[1], "count") == 0) {
+        int (*what)(char **) = call_for(argv + 3, (size_t)argc - 3);
+        if (what == NULL)
             return 64;
-        }
-        struct measured m = measure(fields, what);
-        printf("%d\t%llu\t%ld\n", m.code, (unsigned long long)m.nanoseconds, m.peak_kib);
+        stand_at(argv[2]);
+        return counted(what, argv + 3);
+    }
+    while ((length = getline(&line, &room, stdin)) > 0) {
+        line[length - 1] = '\0';
+        follow(line);
         fflush(stdout);
     }
     free(line);

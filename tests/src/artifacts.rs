@@ -52,6 +52,12 @@ pub fn pam_driver() -> PathBuf {
     )
 }
 
+/// The driver of the benchmarks, `tests/driver/pam-bench.c`.
+#[must_use]
+pub fn pam_bench() -> &'static Path {
+    Path::new(env!("NIGHTLATCH_PAM_BENCH_BUILT"))
+}
+
 /// The folder with the name services, for glibc to look in.
 #[must_use]
 pub fn name_services() -> &'static Path {
