@@ -23,7 +23,7 @@
 //! What is tested is what `cargo xtask test` built: see [`artifacts`]. The tests need root (for the namespace) and these
 //! Debian packages; without one they fail with a sentence, they never skip: `openssh-server openssh-client sudo passwd login
 //! util-linux mount e2fsprogs xfsprogs btrfs-progs iproute2 libpam-modules libpam0g-dev gcc oathtool python3 python3-pyotp zbar-tools
-//! putty-tools libpam-google-authenticator python3-asyncssh python3-paramiko faketime strace valgrind`.
+//! putty-tools libpam-google-authenticator libpam-oath python3-asyncssh python3-paramiko faketime strace valgrind`.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -53,6 +53,7 @@ mod person;
 mod process;
 mod recipe;
 mod recording;
+pub mod records;
 mod sandbox;
 mod screen;
 mod soak;
