@@ -114,7 +114,9 @@ Usage: cargo xtask COMMAND
                          test, a short fuzz, how the module and the command are linked
   fuzz [TARGET…] [--seconds N]
                          run the fuzz targets, 60 seconds each where N is not given
-  bench [--pairs N]      what a login costs, side by side with pam_google_authenticator
+  bench [--pairs N] [--people N] [--write]
+                         what a login costs, side by side with pam_google_authenticator and pam_oath; on a quiet machine.
+                         --write: put the figures into docs/performance.md
 
 All install the Debian packages they need and become root through sudo where they must.";
 

@@ -36,6 +36,7 @@ pub const END_TO_END: &[Package] = &[
         "libpam-google-authenticator",
         "the module that people use today, to compare with",
     ),
+    package("libpam-oath", "another such module"),
     package("libpam-modules", "pam_unix and the other stock modules"),
     package("login", "login"),
     package("mount", "mounts that disk"),

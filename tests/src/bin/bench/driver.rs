@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use nightlatch_tests::artifacts;
+
 use crate::ground::{CONFIG_FOLDER, STORE};
 
 /// What libpam calls success.
@@ -14,7 +16,7 @@ pub const PAM_AUTH_ERR: i32 = 7;
 /// One call.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
-    code: i32,
+    pub code: i32,
     pub nanoseconds: u64,
     /// How far the process's peak memory rose.
     pub peak_kib: i64,
@@ -37,7 +39,7 @@ pub struct Driver {
 
 impl Driver {
     pub fn start() -> Self {
-        let mut child = Command::new(env!("NIGHTLATCH_PAM_BENCH_BUILT"))
+        let mut child = Command::new(artifacts::pam_bench())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -49,26 +51,46 @@ impl Driver {
         }
     }
 
+    /// From now on the clock stands at this time, for every module alike. In seconds since 1970.
+    pub fn stand_at(&mut self, time: u64) {
+        self.tell(&["clock", &time.to_string()]);
+    }
+
     /// A whole login with one answer, through the stack in `confdir`.
     pub fn login(&mut self, confdir: &Path, user: &str, answer: &str) -> Measured {
         let confdir = confdir.to_string_lossy();
-        self.measure(&["login", &confdir, "sshd", user, "192.0.2.7", answer])
+        self.tell(&["login", &confdir, "sshd", PLACE, user, answer]);
+        self.measured()
+    }
+
+    /// The same for each of these pairs of user and answer, all let go at one moment; each time is from that moment on.
+    pub fn burst(&mut self, confdir: &Path, logins: &[(&str, String)]) -> Vec<Measured> {
+        let confdir = confdir.to_string_lossy();
+        let mut question = vec!["burst", &confdir, "sshd", PLACE];
+        for (user, answer) in logins {
+            question.extend([*user, answer]);
+        }
+        self.tell(&question);
+        logins.iter().map(|_| self.measured()).collect()
     }
 
     /// Loading a module and letting it go.
     pub fn load(&mut self, module: &Path) -> Measured {
-        self.measure(&["load", &module.to_string_lossy()])
-            .expecting(PAM_SUCCESS)
+        self.tell(&["load", &module.to_string_lossy()]);
+        self.measured().expecting(PAM_SUCCESS)
     }
 
     /// The input and output of a durable login, without a module.
     pub fn bare(&mut self, user: &str) -> Measured {
-        self.measure(&["bare", CONFIG_FOLDER, STORE, user])
-            .expecting(PAM_SUCCESS)
+        self.tell(&["bare", CONFIG_FOLDER, STORE, user]);
+        self.measured().expecting(PAM_SUCCESS)
     }
 
-    fn measure(&mut self, question: &[&str]) -> Measured {
+    fn tell(&mut self, question: &[&str]) {
         writeln!(self.questions, "{}", question.join("\t")).expect("the driver listens");
+    }
+
+    fn measured(&mut self) -> Measured {
         let mut line = String::new();
         self.answers
             .read_line(&mut line)
@@ -90,3 +112,6 @@ impl Drop for Driver {
         let _ = self.child.wait();
     }
 }
+
+/// Where everybody comes from.
+const PLACE: &str = "192.0.2.7";

@@ -1,6 +1,4 @@
-//! Medians, ratios and the lines that say them.
-
-use std::fmt;
+//! What was measured, and the medians, quantiles and ratios of it.
 
 use crate::driver::Measured;
 
@@ -15,121 +13,63 @@ impl Samples {
         self.measured.push(measured);
     }
 
-    fn microseconds(&self) -> f64 {
-        median(self.times()) / 1000.0
+    /// The median, in µs.
+    pub fn microseconds(&self) -> f64 {
+        median(self.times())
     }
 
-    fn peak_kib(&self) -> f64 {
+    /// The median of how far the peak memory rose, in KiB.
+    pub fn peak_kib(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "KiB of one process")]
         median(self.measured.iter().map(|one| one.peak_kib as f64))
     }
 
+    /// The median of what each call took beyond the other one of its round, in µs.
+    pub fn over(&self, other: &Self) -> f64 {
+        median(self.pairs(other).map(|(ours, other)| ours - other))
+    }
+
+    /// The median of the ratios of the rounds.
+    pub fn ratio(&self, other: &Self) -> f64 {
+        median(self.pairs(other).map(|(ours, other)| ours / other))
+    }
+
+    /// How many got this PAM code.
+    pub fn with_code(&self, code: i32) -> usize {
+        self.measured.iter().filter(|one| one.code == code).count()
+    }
+
+    pub fn len(&self) -> usize {
+        self.measured.len()
+    }
+
+    /// The time that this share of the calls took at most, in µs.
+    pub fn quantile(&self, share: f64) -> f64 {
+        let times = sorted(self.times());
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "an index of a list that is in memory"
+        )]
+        let at = (share * (times.len() - 1) as f64).ceil() as usize;
+        times[at]
+    }
+
     fn times(&self) -> impl Iterator<Item = f64> {
         #[expect(clippy::cast_precision_loss, reason = "nanoseconds of one login")]
-        self.measured.iter().map(|one| one.nanoseconds as f64)
-    }
-}
-
-/// A line of the table.
-#[derive(Debug)]
-pub struct Row {
-    name: &'static str,
-    ours: f64,
-    theirs: f64,
-    ratio: Option<f64>,
-    aim: Option<f64>,
-}
-
-impl Row {
-    pub const HEADING: &str =
-        "                                               nightlatch     other    ratio      aim";
-
-    /// Our time as a share of theirs.
-    pub fn ratio(name: &'static str, ours: &Samples, theirs: &Samples, aim: f64) -> Self {
-        let pairs = ours.times().zip(theirs.times());
-        Self {
-            ratio: Some(median(pairs.map(|(ours, theirs)| ours / theirs))),
-            aim: Some(aim),
-            ..Self::plain(name, ours, theirs)
-        }
+        self.measured
+            .iter()
+            .map(|one| one.nanoseconds as f64 / 1000.0)
     }
 
-    /// Both times, of things too different for a ratio.
-    pub fn plain(name: &'static str, ours: &Samples, theirs: &Samples) -> Self {
-        Self {
-            name,
-            ours: ours.microseconds(),
-            theirs: theirs.microseconds(),
-            ratio: None,
-            aim: None,
-        }
-    }
-
-    /// What we take beyond `libpam`'s own time, as a share of a floor that nobody gets below.
-    pub fn over_floor(
-        name: &'static str,
-        ours: &Samples,
-        libpam: &Samples,
-        floor: &Samples,
-        aim: f64,
-    ) -> Self {
-        let over = ours
-            .times()
-            .zip(libpam.times())
-            .map(|(ours, libpam)| ours - libpam);
-        Self {
-            name,
-            ours: median(over) / 1000.0,
-            theirs: floor.microseconds(),
-            ratio: Some((ours.microseconds() - libpam.microseconds()) / floor.microseconds()),
-            aim: Some(aim),
-        }
-    }
-
-    /// Peak memory beyond what libpam takes itself; the aim is in KiB and ours to keep, not a ratio.
-    pub fn memory(
-        name: &'static str,
-        ours: &Samples,
-        theirs: &Samples,
-        libpam: &Samples,
-        aim: u32,
-    ) -> Self {
-        Self {
-            name,
-            ours: ours.peak_kib() - libpam.peak_kib(),
-            theirs: theirs.peak_kib() - libpam.peak_kib(),
-            ratio: None,
-            aim: Some(f64::from(aim)),
-        }
-    }
-
-    fn reached(&self) -> Option<bool> {
-        Some(self.ratio.unwrap_or(self.ours) <= self.aim?)
-    }
-}
-
-impl fmt::Display for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:<45} {:>11.0} {:>9.0}",
-            self.name, self.ours, self.theirs
-        )?;
-        match self.ratio {
-            Some(ratio) => write!(f, " {ratio:>8.2}")?,
-            None => write!(f, " {:>8}", "")?,
-        }
-        match (self.aim, self.reached()) {
-            (Some(aim), Some(true)) => write!(f, " {aim:>8}  reached"),
-            (Some(aim), Some(false)) => write!(f, " {aim:>8}  MISSED"),
-            _ => Ok(()),
-        }
+    fn pairs(&self, other: &Self) -> impl Iterator<Item = (f64, f64)> {
+        self.times().zip(other.times())
     }
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
+    let values = sorted(values);
     let middle = values.len() / 2;
     if values.len().is_multiple_of(2) {
         f64::midpoint(values[middle - 1], values[middle])
@@ -138,13 +78,49 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     }
 }
 
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
 #[cfg(test)]
 mod tests {
-    use super::median;
+    use super::*;
+
+    fn samples(microseconds: &[u64]) -> Samples {
+        let mut samples = Samples::default();
+        for one in microseconds {
+            samples.add(Measured {
+                code: 0,
+                nanoseconds: one * 1000,
+                peak_kib: 0,
+            });
+        }
+        samples
+    }
+
+    #[track_caller]
+    fn is(value: f64, expected: f64) {
+        assert!((value - expected).abs() < 1e-9, "{value}, not {expected}");
+    }
 
     #[test]
     fn the_median_is_in_the_middle() {
-        assert!((median([3.0, 1.0, 2.0].into_iter()) - 2.0).abs() < f64::EPSILON);
-        assert!((median([4.0, 1.0, 2.0, 3.0].into_iter()) - 2.5).abs() < f64::EPSILON);
+        is(samples(&[3, 1, 2]).microseconds(), 2.0);
+        is(samples(&[4, 1, 2, 3]).microseconds(), 2.5);
+    }
+
+    #[test]
+    fn a_ratio_is_taken_of_the_pairs_of_a_round() {
+        is(samples(&[1, 20, 9]).ratio(&samples(&[2, 10, 9])), 1.0);
+    }
+
+    #[test]
+    fn a_quantile_is_a_time_that_was_measured() {
+        let hundred: Vec<_> = (1..=101).collect();
+        is(samples(&hundred).quantile(0.95), 96.0);
+        is(samples(&hundred).quantile(1.0), 101.0);
+        is(samples(&[7]).quantile(0.95), 7.0);
     }
 }

@@ -1,29 +1,81 @@
-//! What the benchmark stands on: both stores on a real disk, the stacks, the configuration.
+//! What the benchmark stands on: everybody's files on a real disk, the stacks, the configurations.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use nightlatch_tests::records::make_store;
 use nightlatch_tests::{artifacts, security_dir};
 use nix::mount::{MsFlags, mount};
 
+use crate::people::{self, Person};
+
 /// Where our configuration is.
 pub const CONFIG_FOLDER: &str = "/etc/nightlatch";
-/// Where the peer's files are, one home a person.
+/// Where the files of `pam_google_authenticator` are, one home a person.
 pub const HOMES: &str = "/home";
 /// Where ours are.
 pub const STORE: &str = "/var/lib/nightlatch";
+/// Where the stores are of which one is larger than the other.
+const CROWDS: &str = "/var/lib/nightlatch-crowds";
+/// Where the users files of `pam_oath` are.
+const OATH: &str = "/etc/oath";
 
-/// The prepared sandbox.
-pub struct Ground {
-    stacks: PathBuf,
-    disk: PathBuf,
+/// Whose module it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    Nightlatch,
+    Google,
+    Oath,
 }
 
+impl Subject {
+    pub const ALL: [Self; 3] = [Self::Nightlatch, Self::Google, Self::Oath];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nightlatch => "Nightlatch",
+            Self::Google => "pam_google_authenticator",
+            Self::Oath => "pam_oath",
+        }
+    }
+
+    pub fn module(self) -> PathBuf {
+        let module = match self {
+            Self::Nightlatch => return artifacts::module(),
+            Self::Google => "pam_google_authenticator.so",
+            Self::Oath => "pam_oath.so",
+        };
+        let path = security_dir().join(module);
+        assert!(
+            path.exists(),
+            "install libpam-google-authenticator and libpam-oath"
+        );
+        path
+    }
+
+    /// The folder with the stack of the module.
+    pub fn stack(self) -> PathBuf {
+        stack_folder(match self {
+            Self::Nightlatch => "nightlatch",
+            Self::Google => "google",
+            Self::Oath => "oath",
+        })
+    }
+}
+
+/// The prepared sandbox. What lies on the disk goes when this does.
+pub struct Ground(());
+
 impl Ground {
-    /// Binds folders of `disk` over both stores and writes stacks and configuration.
+    /// Binds folders of `disk` over where everybody's files are, and writes stacks and configuration.
     pub fn lay(disk: &Path) -> Self {
-        for (name, over) in [("store", STORE), ("homes", HOMES)] {
+        for (name, over, mode) in [
+            ("store", STORE, 0o700),
+            ("crowds", CROWDS, 0o700),
+            ("homes", HOMES, 0o755),
+            ("oath", OATH, 0o755),
+        ] {
             let folder = disk.join(name);
             // What an earlier run left.
             let _ = fs::remove_dir_all(&folder);
@@ -37,71 +89,21 @@ impl Ground {
                 None::<&str>,
             )
             .expect("root may mount");
+            set_mode(Path::new(over), mode);
         }
-        set_mode(Path::new(STORE), 0o700);
-        set_mode(Path::new(HOMES), 0o755);
-
-        let ground = Self {
-            stacks: PathBuf::from("/run/bench"),
-            disk: disk.to_owned(),
-        };
-        ground.stack("ours", &artifacts::module().to_string_lossy());
-        ground.stack("theirs", "pam_google_authenticator.so");
-        ground.stack("permit", "pam_permit.so");
         fs::create_dir_all(CONFIG_FOLDER).expect("the sandbox takes folders");
-        // One question a login, and nothing that waits on purpose.
-        fs::write(
-            Path::new(CONFIG_FOLDER).join("nightlatch.toml"),
-            "[login]\nprompts = 1\nrefusal_floor = \"0s\"\nfail_delay = \"0s\"\n",
-        )
-        .expect("the sandbox takes files");
-        ground
-    }
-
-    /// The folder with the stack of our module.
-    pub fn ours(&self) -> PathBuf {
-        self.stacks.join("ours")
-    }
-
-    /// The folder with the stack of the peer.
-    pub fn theirs(&self) -> PathBuf {
-        self.stacks.join("theirs")
-    }
-
-    /// The folder with a stack that costs what libpam costs.
-    pub fn permit(&self) -> PathBuf {
-        self.stacks.join("permit")
-    }
-
-    /// Where this was measured: figures of different machines do not compare.
-    pub fn described(&self) -> String {
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        let processors = std::thread::available_parallelism().map_or(0, usize::from);
-        format!(
-            "Linux {}, {processors} processors, stores on {} at {}.",
-            kernel.trim(),
-            file_system(),
-            self.disk.display()
-        )
-    }
-
-    fn stack(&self, name: &str, module: &str) {
-        let folder = self.stacks.join(name);
-        fs::create_dir_all(&folder).expect("the sandbox takes folders");
-        // libpam looks for `other` as well, and would log at every login that it is not there.
-        for (service, lines) in [
-            ("sshd", format!("auth required {module}\n")),
-            ("other", String::new()),
-        ] {
-            fs::write(folder.join(service), lines).expect("the sandbox takes files");
-        }
+        configure("nightlatch.toml", STORE);
+        stack("nightlatch", &artifacts::module().to_string_lossy());
+        stack("google", "pam_google_authenticator.so");
+        stack("permit", "pam_permit.so");
+        Self(())
     }
 }
 
 impl Drop for Ground {
-    /// Takes the stores away again: they belong to root and to people that there are not.
+    /// Takes the files away again: they belong to root and to people that there are not.
     fn drop(&mut self) {
-        for over in [STORE, HOMES] {
+        for over in [STORE, CROWDS, HOMES, OATH] {
             for entry in fs::read_dir(over).into_iter().flatten().flatten() {
                 let path = entry.path();
                 let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));
@@ -110,16 +112,115 @@ impl Drop for Ground {
     }
 }
 
-/// The module that ours is measured against.
-pub fn peer_module() -> PathBuf {
-    let peer = security_dir().join("pam_google_authenticator.so");
-    assert!(peer.exists(), "install libpam-google-authenticator");
-    peer
+/// Gives everybody who was enrolled with us to `pam_oath` too.
+pub fn give_oath(people: &[Person]) {
+    oath_stack("oath", people, people.len());
+}
+
+/// The folder with a stack that costs what libpam costs.
+pub fn permit() -> PathBuf {
+    stack_folder("permit")
+}
+
+/// Where this was measured: figures of different machines do not compare.
+pub fn described() -> String {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    let processor = read("/proc/cpuinfo")
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or_else(String::new, |(_, name)| format!(" ({name})"));
+    let system = read("/etc/os-release")
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="))
+        .map_or_else(String::new, |name| format!("{}, ", name.trim_matches('"')));
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let kernel = kernel.trim().split('-').next().unwrap_or_default();
+    let files = file_system();
+    format!("{system}Linux {kernel}, {processors} processors{processor}, files on {files}")
+}
+
+/// So many people enrolled in one store, and in one users file.
+#[derive(Debug, Clone, Copy)]
+pub struct Crowd {
+    pub count: usize,
+}
+
+impl Crowd {
+    /// Lays a store and a users file in which `count` people are enrolled, these first.
+    pub fn gather(people: &[Person], count: usize) -> Self {
+        let crowd = Self { count };
+        let store = Path::new(CROWDS).join(count.to_string());
+        make_store(&store);
+        for person in people {
+            person.record().write(&store, person.name(), person.uid());
+        }
+        let (like, first) = (people[0].record(), people.len());
+        for number in first..count {
+            let uid = 1_000_000 + u32::try_from(number).expect("not that many people");
+            like.write(&store, &people::other(number), uid);
+        }
+        let config = format!("crowd-{count}.toml");
+        configure(&config, &store.to_string_lossy());
+        let module = artifacts::module();
+        stack(
+            &crowd.stack_name(Subject::Nightlatch),
+            &format!("{} config={CONFIG_FOLDER}/{config}", module.display()),
+        );
+        oath_stack(&crowd.stack_name(Subject::Oath), people, count);
+        crowd
+    }
+
+    /// The folder with the stack of a module that knows them all.
+    pub fn stack(self, of: Subject) -> PathBuf {
+        stack_folder(&self.stack_name(of))
+    }
+
+    fn stack_name(self, of: Subject) -> String {
+        format!("{}-{}", of.name(), self.count)
+    }
 }
 
 /// Changes the mode of something in the sandbox.
 pub fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("root may change modes");
+}
+
+/// One question a login, and nothing that waits on purpose.
+fn configure(name: &str, store: &str) {
+    fs::write(
+        Path::new(CONFIG_FOLDER).join(name),
+        format!(
+            "[login]\nprompts = 1\nrefusal_floor = \"0s\"\nfail_delay = \"0s\"\n[store]\ndir = \"{store}\"\n"
+        ),
+    )
+    .expect("the sandbox takes files");
+}
+
+/// A stack of `pam_oath` with the window that the others have.
+fn oath_stack(name: &str, people: &[Person], count: usize) {
+    let file = Path::new(OATH).join(format!("users.{name}"));
+    people::write_oath_file(&file, people, count);
+    stack(
+        name,
+        &format!("pam_oath.so usersfile={} window=1 digits=6", file.display()),
+    );
+}
+
+fn stack(name: &str, module: &str) {
+    let folder = stack_folder(name);
+    fs::create_dir_all(&folder).expect("the sandbox takes folders");
+    // libpam looks for `other` as well, and would log at every login that it is not there.
+    for (service, lines) in [
+        ("sshd", format!("auth required {module}\n")),
+        ("other", String::new()),
+    ] {
+        fs::write(folder.join(service), lines).expect("the sandbox takes files");
+    }
+}
+
+fn stack_folder(name: &str) -> PathBuf {
+    Path::new("/run/bench").join(name)
 }
 
 fn file_system() -> String {

@@ -1,27 +1,27 @@
-//! The people who log in: accounts, their enrollments with us and their files for the peer.
+//! The people who log in: accounts, their enrollments with us and their files for the peers.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use nightlatch_tests::{Phone, artifacts};
+use nightlatch_tests::records::Record;
+use nightlatch_tests::{Phone, Shape, artifacts};
 use serde_json::Value;
 
-use crate::ground::{HOMES, set_mode};
+use crate::ground::{HOMES, STORE, set_mode};
 
-/// Logins of a kind for each person. A window of ±1 step holds three codes to be used in turn, and the peer's usual rate
-/// limit is three tries in 30 s.
-pub const TRIES: usize = 3;
+/// How many have accounts: as many as come at once at most.
+pub const PEOPLE: usize = 200;
 
-/// Somebody enrolled with both.
+/// Somebody enrolled with all.
 pub struct Person {
     name: String,
     uid: u32,
     phone: Phone,
-    backup_codes: Vec<String>,
+    backup_code: String,
+    record: Record,
 }
 
 impl Person {
@@ -29,37 +29,52 @@ impl Person {
         &self.name
     }
 
-    pub fn backup_code(&self, number: usize) -> &str {
-        &self.backup_codes[number]
+    pub fn uid(&self) -> u32 {
+        self.uid
     }
 
-    /// The codes of the step before this one, this one, and the next, after a pause where the clock is about to move on.
-    pub fn codes_of_this_window(&self) -> Vec<String> {
-        let step = loop {
-            let now = seconds();
-            if now % PERIOD < PERIOD - 2 {
-                break now / PERIOD;
-            }
-            thread::sleep(Duration::from_millis(200));
-        };
-        self.phone.codes_from_step(step - 1, TRIES)
+    pub fn backup_code(&self) -> &str {
+        &self.backup_code
     }
 
-    pub fn wrong_codes(&self) -> Vec<String> {
-        self.phone.wrong_codes(TRIES)
+    /// The code of that time, and an answer that is none of the steps around it. In seconds since 1970.
+    pub fn answers_at(&self, time: u64) -> Answers {
+        let near = self
+            .phone
+            .codes_from_step(time / Shape::USUAL.period - 2, 5);
+        let wrong = (0..=near.len())
+            .map(|number| format!("{number:06}"))
+            .find(|answer| !near.contains(answer))
+            .expect("one more than there are near");
+        Answers {
+            right: near[2].clone(),
+            wrong,
+        }
+    }
+
+    /// What was kept when this person was enrolled.
+    pub fn record(&self) -> &Record {
+        &self.record
     }
 }
 
-/// Makes the accounts and enrolls everybody with us, as many at once as there are processors: the backup codes' hashes take
-/// their time.
-pub fn enroll(count: usize) -> Vec<Person> {
-    make_accounts(count);
+/// What a person may answer at some moment.
+pub struct Answers {
+    pub right: String,
+    pub wrong: String,
+}
+
+/// Makes the accounts and enrolls everybody with us and with `pam_google_authenticator`.
+///
+/// As many at once as there are processors: the backup codes' hashes take their time.
+pub fn enroll() -> Vec<Person> {
+    make_accounts();
     let workers = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
+    let mut people: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = (0..workers)
             .map(|first| {
                 scope.spawn(move || {
-                    (first..count)
+                    (first..PEOPLE)
                         .step_by(workers)
                         .map(enroll_one)
                         .collect::<Vec<_>>()
@@ -70,43 +85,63 @@ pub fn enroll(count: usize) -> Vec<Person> {
             .into_iter()
             .flat_map(|worker| worker.join().expect("everybody can be enrolled"))
             .collect()
-    })
-}
-
-/// Writes each person's file for the peer anew, as its own command would with single use and rate limit on, and waits until
-/// the disk has taken them, so that no login pays for it.
-pub fn give_peer_fresh_files(people: &[Person]) {
-    for person in people {
-        let home = Path::new(HOMES).join(&person.name);
-        let mut text = format!(
-            "{}\n\" RATE_LIMIT 3 30\n\" WINDOW_SIZE 3\n\" DISALLOW_REUSE\n\" TOTP_AUTH\n",
-            person.phone.secret()
-        );
-        for number in 0..5 {
-            let _ = writeln!(text, "{}", scratch_code(number));
-        }
-        fs::create_dir_all(&home).expect("the disk takes folders");
-        let file = home.join(".google_authenticator");
-        let _ = fs::remove_file(&file);
-        fs::write(&file, text).expect("the disk takes files");
-        set_mode(&file, 0o400);
-        for path in [&home, &file] {
-            std::os::unix::fs::chown(path, Some(person.uid), Some(person.uid))
-                .expect("root may give files away");
-        }
+    });
+    people.sort_by_key(Person::uid);
+    for person in &people {
+        give_google_file(person);
     }
-    nix::unistd::sync();
+    people
 }
 
-/// The peer's backup codes, the same for everybody.
-pub fn scratch_code(number: usize) -> String {
-    format!("{}", 31_415_926 + number)
+/// The users file of `pam_oath` for `count` people, these among them at even distances; of the others it has other secrets.
+pub fn write_oath_file(file: &Path, people: &[Person], count: usize) {
+    let mut text = String::new();
+    let apart = count / people.len();
+    for number in 0..count {
+        let _ = match people.get(number / apart) {
+            Some(person) if number % apart == 0 => writeln!(
+                text,
+                "HOTP/T30 {} - {}",
+                person.name,
+                hex(person.phone.secret())
+            ),
+            _ => writeln!(text, "HOTP/T30 {} - {number:040x}", other(number)),
+        };
+    }
+    let _ = fs::remove_file(file);
+    fs::write(file, text).expect("the disk takes files");
+    set_mode(file, 0o600);
 }
 
-fn make_accounts(count: usize) {
+/// The name of somebody who is enrolled and never comes.
+pub fn other(number: usize) -> String {
+    format!("other{number:06}")
+}
+
+/// The peer's backup code, the same for everybody.
+pub const SCRATCH_CODE: &str = "31415926";
+
+/// As the peer's own command would write it with single use and rate limit on.
+fn give_google_file(person: &Person) {
+    let home = Path::new(HOMES).join(&person.name);
+    let text = format!(
+        "{}\n\" RATE_LIMIT 3 30\n\" WINDOW_SIZE 3\n\" DISALLOW_REUSE\n\" TOTP_AUTH\n{SCRATCH_CODE}\n27182818\n14142135\n17320508\n16180339\n",
+        person.phone.secret()
+    );
+    fs::create_dir_all(&home).expect("the disk takes folders");
+    let file = home.join(".google_authenticator");
+    fs::write(&file, text).expect("the disk takes files");
+    set_mode(&file, 0o400);
+    for path in [&home, &file] {
+        std::os::unix::fs::chown(path, Some(person.uid), Some(person.uid))
+            .expect("root may give files away");
+    }
+}
+
+fn make_accounts() {
     let append = |path: &str, line: fn(usize) -> String| {
         let mut text = fs::read_to_string(path).expect("the accounts can be read");
-        for number in 0..count {
+        for number in 0..PEOPLE {
             text.push_str(&line(number));
         }
         fs::write(path, text).expect("the sandbox's accounts can be written");
@@ -139,15 +174,11 @@ fn enroll_one(number: usize) -> Person {
     let enrolled: Value = serde_json::from_slice(&output.stdout).expect("--json prints JSON");
     let text = |value: &Value| value.as_str().expect("a string").to_owned();
     Person {
+        record: Record::of(Path::new(STORE), &name),
         name,
         uid: uid(number),
         phone: Phone::new(&text(&enrolled["secret"])),
-        backup_codes: enrolled["backup_codes"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .map(text)
-            .collect(),
+        backup_code: text(&enrolled["backup_codes"][0]),
     }
 }
 
@@ -159,11 +190,33 @@ fn uid(number: usize) -> u32 {
     20_000 + u32::try_from(number).expect("not that many people")
 }
 
-fn seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("a clock after 1970")
-        .as_secs()
+/// Base32 as hexadecimal digits.
+fn hex(base32: &str) -> String {
+    let mut text = String::new();
+    let (mut bits, mut count) = (0_u32, 0);
+    for letter in base32.bytes() {
+        let value = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'2'..=b'7' => letter - b'2' + 26,
+            _ => panic!("the command prints base32 without padding"),
+        };
+        bits = (bits << 5 | u32::from(value)) & 0xFFF;
+        count += 5;
+        if count >= 8 {
+            count -= 8;
+            let _ = write!(text, "{:02x}", (bits >> count) & 0xFF);
+        }
+    }
+    text
 }
 
-const PERIOD: u64 = 30;
+#[cfg(test)]
+mod tests {
+    use super::hex;
+
+    #[test]
+    fn base32_becomes_hexadecimal() {
+        // RFC 4648, 10: "foobar".
+        assert_eq!(hex("MZXW6YTBOI"), "666f6f626172");
+    }
+}
