@@ -31,7 +31,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     stages.run("no unsafe code", unsafe_code::check);
     stages.run("minimum Rust", minimum_rust::check);
     stages.run("documentation", || documentation(workspace));
-    if stages.run("cargo-deny, the tool", || licences::install_tool(workspace)) {
+    if stages.run("cargo-deny, the tool", || licences::TOOL.install(workspace)) {
         stages.run("licences and bans", || licences::check(workspace));
     }
     test::test(workspace, &mut stages);

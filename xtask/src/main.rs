@@ -21,6 +21,7 @@ mod stages;
 mod symbols;
 mod test;
 mod test_programs;
+mod tools;
 mod unsafe_code;
 mod workspace;
 
