@@ -2,11 +2,13 @@
 
 use anyhow::Result;
 
+use crate::instructions::Purpose;
 use crate::packages::{BUILD, END_TO_END, FUZZ, INSPECT};
 use crate::stages::Stages;
 use crate::workspace::Workspace;
 use crate::{
-    fuzz, hardening, licences, minimum_rust, packages, process, symbols, test, unsafe_code,
+    fuzz, hardening, instructions, licences, minimum_rust, packages, process, symbols, test,
+    unsafe_code,
 };
 
 /// Every check, each run although one before it failed, with the time that it took.
@@ -35,6 +37,13 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         stages.run("licences and bans", || licences::check(workspace));
     }
     test::test(workspace, &mut stages);
+    if stages.run("gungraun-runner, the tool", || {
+        instructions::TOOL.install(workspace)
+    }) {
+        stages.run("instructions", || {
+            instructions::count(workspace, Purpose::Compare)
+        });
+    }
     fuzz::fuzz(workspace, &fuzz::Choice::BRIEFLY, &mut stages);
     stages.run("symbols", || symbols::check(workspace));
     stages.run("hardening", || hardening::check(workspace));

@@ -1,6 +1,7 @@
 //! Programs of the crate `nightlatch-tests`: compiled as the caller, run as root.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
 
@@ -37,7 +38,7 @@ pub fn test(workspace: &Workspace, programs: Vec<TestProgram>, form: Form) -> Re
     let mut failed = Vec::new();
     for program in programs {
         println!("\n     Running {} as root", program.name);
-        if let Err(error) = run_as_root(workspace, program.path, &program.arguments, &variables) {
+        if let Err(error) = run_as_root(workspace, &program.path, &program.arguments, &variables) {
             println!("{error:#}");
             failed.push(program.name);
         }
@@ -53,21 +54,36 @@ pub fn program(workspace: &Workspace, name: &str, arguments: &[String]) -> Resul
     process::run(&mut workspace.cargo(&["build", "--package=nightlatch-tests", "--bin", name]))?;
     run_as_root(
         workspace,
-        workspace.target.join("debug").join(name),
+        &workspace.target.join("debug").join(name),
         arguments,
         &artifacts::variables(workspace)?,
     )
 }
 
+/// Runs a program that was compiled before, and gives what it wrote to standard output.
+pub fn read(workspace: &Workspace, program: &Path, arguments: &[String]) -> Result<String> {
+    let variables = artifacts::variables(workspace)?;
+    as_root(workspace, program, arguments, &variables, process::read)
+}
+
 fn run_as_root(
     workspace: &Workspace,
-    program: PathBuf,
+    program: &Path,
     arguments: &[String],
     variables: &[(&str, PathBuf)],
 ) -> Result<()> {
-    let outcome = root::command(program, variables).and_then(|mut command| {
-        process::run(command.args(arguments).current_dir(workspace.tests()))
-    });
+    as_root(workspace, program, arguments, variables, process::run)
+}
+
+fn as_root<T>(
+    workspace: &Workspace,
+    program: &Path,
+    arguments: &[String],
+    variables: &[(&str, PathBuf)],
+    run: impl FnOnce(&mut Command) -> Result<T>,
+) -> Result<T> {
+    let outcome = root::command(program, variables)
+        .and_then(|mut command| run(command.args(arguments).current_dir(workspace.tests())));
     root::give_back(&workspace.target)?;
     outcome
 }

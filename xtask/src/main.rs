@@ -11,6 +11,7 @@ mod demo;
 mod end_to_end;
 mod fuzz;
 mod hardening;
+mod instructions;
 mod licences;
 mod minimum_rust;
 mod packages;
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::instructions::Purpose;
 use crate::workspace::Workspace;
 
 fn main() -> ExitCode {
@@ -58,6 +60,7 @@ enum Command {
     Ci,
     Fuzz { choice: fuzz::Choice },
     Bench { arguments: Vec<String> },
+    Instructions { purpose: Purpose },
 }
 
 impl Command {
@@ -80,7 +83,15 @@ impl Command {
             "ci" if rest.is_empty() => Ok(Self::Ci),
             "fuzz" => fuzz::Choice::parse(&rest).map(|choice| Self::Fuzz { choice }),
             "bench" => Ok(Self::Bench { arguments: rest }),
-            "demo" | "test" | "soak" | "ci" => Err(format!("`{name}` does not take {rest:?}.")),
+            "instructions" if rest.is_empty() => Ok(Self::Instructions {
+                purpose: Purpose::Compare,
+            }),
+            "instructions" if rest == ["--record"] => Ok(Self::Instructions {
+                purpose: Purpose::Record,
+            }),
+            "demo" | "test" | "soak" | "ci" | "instructions" => {
+                Err(format!("`{name}` does not take {rest:?}."))
+            }
             _ => Err(format!("There is no command `{name}`.")),
         }
     }
@@ -99,6 +110,7 @@ impl Command {
             Self::Ci => ci::run(&workspace),
             Self::Fuzz { choice } => fuzz::run(&workspace, &choice),
             Self::Bench { arguments } => bench::run(&workspace, &arguments),
+            Self::Instructions { purpose } => instructions::run(&workspace, purpose),
         }
     }
 }
@@ -112,12 +124,15 @@ Usage: cargo xtask COMMAND
                          FILTER: only the tests, and the files of tests, with one of these in their names
   soak [FILTER…]         the end-to-end tests in their long form: kills at every system call, more rounds of everything random
   ci                     everything that must pass before a push: format, clippy, unsafe code, minimum Rust, documentation, licences,
-                         test, a short fuzz, how the module and the command are linked
+                         test, a short fuzz, instruction counts, how the module and the command are linked
   fuzz [TARGET…] [--seconds N]
                          run the fuzz targets, 60 seconds each where N is not given
   bench [--pairs N] [--people N] [--write]
                          what a login costs, side by side with pam_google_authenticator and pam_oath; on a quiet machine.
                          --write: put the figures into docs/performance.md
+  instructions [--record]
+                         how many instructions a login takes; fails where they are over 5 % more than were recorded.
+                         --record: keep what is counted now
 
 All install the Debian packages they need and become root through sudo where they must.";
 
@@ -168,6 +183,7 @@ mod tests {
             "ci now",
             "test --nocapture",
             "fuzz --second 5",
+            "instructions --recrod",
         ] {
             assert!(parse(line).is_err(), "{line:?}");
         }

@@ -29,8 +29,18 @@ pub struct TestProgram {
 impl TestProgram {
     /// Compiles what these arguments of `cargo test` select, without running it.
     pub fn build(workspace: &Workspace, selection: &[&str]) -> Result<Vec<Self>> {
+        Self::build_with(workspace, selection, &[])
+    }
+
+    /// The same, in an environment with these variables as well.
+    pub fn build_with(
+        workspace: &Workspace,
+        selection: &[&str],
+        variables: &[(&str, PathBuf)],
+    ) -> Result<Vec<Self>> {
         let mut cargo = workspace.cargo(&["test"]);
         cargo
+            .envs(variables.iter().cloned())
             .args(selection)
             .args(["--no-run", "--message-format=json-render-diagnostics"]);
         named_in(&process::read(&mut cargo)?)
