@@ -392,6 +392,18 @@ impl<'w> Person<'w> {
         .expect("/etc is ours");
     }
 
+    /// What comes of a line in a shell of this person's.
+    pub fn types(&self, line: &str) -> Run {
+        let identity = [
+            format!("--reuid={}", self.name),
+            format!("--regid={}", self.name),
+            "--init-groups".to_owned(),
+        ];
+        let mut command = Command::new("setpriv");
+        command.args(identity).args(["sh", "-c", line]);
+        Run::of(command.current_dir("/"), "")
+    }
+
     /// Runs a program of the system as this person would, without a terminal and with one line to read, and gives what came
     /// of it. Traced, because only a tracer that is root lets a program like su become root: `tracing` are the words of
     /// `strace`.
