@@ -306,20 +306,17 @@ impl Game {
         tally.since_success = 0;
         tally.untold = 0;
         tally.from.clear();
-        match door.key().filter(|key| tally.known.contains_key(key)) {
-            Some(key) => {
-                tally.known.insert(key, 0);
-            }
-            None => {
-                tally.unknown = 0;
-                tally.known.extend(door.key().map(|key| (key, 0)));
-            }
+        if let Some(failures) = door.key().and_then(|key| tally.known.get_mut(&key)) {
+            *failures = 0;
+        } else {
+            tally.unknown = 0;
+            tally.known.extend(door.key().map(|key| (key, 0)));
         }
         self.scene.log.0.borrow_mut().clear();
     }
 
     /// An administrator forgot all failures. What alice is to be told stays.
-    pub(super) fn tally_is_cleared(&self) {
+    pub(super) fn failures_are_forgotten(&self) {
         let mut tally = self.tally.borrow_mut();
         tally.unknown = 0;
         tally.known.values_mut().for_each(|failures| *failures = 0);
