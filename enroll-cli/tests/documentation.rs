@@ -1,6 +1,8 @@
 //! The book says all that can be typed, configured and said: needs no root. What exists is read off what is built (its help, its
 //! errors) or off the source, so that whatever is added is missed until it is written about.
 //!
+//! The threat model names the test that shows each thing it says: those have to exist.
+//!
 //! Events, their keys and their reasons are held against docs/events.md where they are made, in `core/src/audit/tests.rs`.
 
 #![allow(
@@ -22,6 +24,7 @@ const COMMAND_PAGE: &str = include_str!("../../docs/command.md");
 const PEOPLE_PAGE: &str = include_str!("../../docs/people.md");
 const MODULE_PAGE: &str = include_str!("../../docs/pam.md");
 const CONFIGURATION_PAGE: &str = include_str!("../../docs/configuration.md");
+const THREATS_PAGE: &str = include_str!("../../docs/threat-model.md");
 
 fn help(command: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_nightlatch"))
@@ -284,4 +287,48 @@ fn the_page_about_the_configuration_has_every_section_and_key() {
         }
     }
     assert!(keys >= 19, "the errors are read wrongly: {keys} keys");
+}
+
+/// The tests that a passage of the threat model names, each with its file: [`name`](../file).
+fn named_tests(passage: &str) -> impl Iterator<Item = (&str, &str)> {
+    passage.split("[`").skip(1).filter_map(|after| {
+        let (name, after) = after.split_once("`](../")?;
+        let (file, _) = after.split_once(')')?;
+        Some((name, file))
+    })
+}
+
+/// Whether a source has a test of that name.
+fn has_test(source: &str, name: &str) -> bool {
+    let mut is_test = false;
+    source.lines().map(str::trim).any(|line| {
+        let is_it = is_test && line.starts_with(&format!("fn {name}("));
+        // Between the mark and the name stand other attributes and nothing else.
+        is_test = line == "#[test]" || (is_test && line.starts_with("#["));
+        is_it
+    })
+}
+
+#[test]
+fn every_stop_in_the_threat_model_is_shown_by_a_test_that_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut stops = 0;
+    for section in THREATS_PAGE.split("\n## ").skip(1) {
+        let (title, text) = section.split_once('\n').unwrap();
+        assert!(text.contains("What does not stop it"), "{title}");
+        let (_, table) = text
+            .split_once("| what stops it | shown by |\n|---|---|\n")
+            .unwrap_or_else(|| panic!("{title}: nothing is said to stop it"));
+        for row in table.lines().take_while(|line| line.starts_with('|')) {
+            stops += 1;
+            let (stop, shown_by) = row[1..].split_once('|').unwrap();
+            assert!(named_tests(shown_by).count() > 0, "{title}: {stop}");
+            for (name, file) in named_tests(shown_by) {
+                let source = std::fs::read_to_string(root.join(file))
+                    .unwrap_or_else(|error| panic!("{title}: {file}: {error}"));
+                assert!(has_test(&source, name), "{title}: no {name} in {file}");
+            }
+        }
+    }
+    assert!(stops > 30, "the page is read wrongly: {stops} stops");
 }
