@@ -39,17 +39,33 @@ use crate::signals::Interrupted;
 fn main() -> ExitCode {
     // Secrets are in memory: no core dump, and nobody attaches. If it cannot be had, that is no reason to stop.
     let _ = nix::sys::prctl::set_dumpable(false);
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(misuse) => return explain(&misuse),
+    };
     match commands::run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => end(&error),
     }
 }
 
+/// Tells what was typed wrongly, or was asked for: help, the version.
+fn explain(misuse: &clap::Error) -> ExitCode {
+    let text = misuse.render().to_string();
+    let shown = screen::shown_lines(&text);
+    // It repeats what was typed, in colours of its own.
+    if !misuse.use_stderr() || shown == text {
+        misuse.exit();
+    }
+    let _ = write!(io::stderr(), "{shown}");
+    ExitCode::from(2)
+}
+
 /// Tells an error and turns it into an exit status.
 fn end(error: &anyhow::Error) -> ExitCode {
     let tell = |text: &dyn std::fmt::Display| {
-        // There is nowhere else to tell it.
+        // One line, whatever names and paths are in it. There is nowhere else to tell it.
+        let text = screen::shown(&text.to_string());
         let _ = writeln!(io::stderr(), "nightlatch: {text}");
     };
     if let Some(interrupted) = error.downcast_ref::<Interrupted>() {

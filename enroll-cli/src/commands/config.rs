@@ -18,7 +18,7 @@ pub fn show(named: Option<&Path>, json: bool) -> anyhow::Result<()> {
     if json {
         screen.json(&config)
     } else {
-        screen.write(&config.to_toml())
+        screen.toml(&config.to_toml())
     }
 }
 

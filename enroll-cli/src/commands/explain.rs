@@ -66,7 +66,7 @@ pub fn run(app: &App, named: Option<&Path>, arguments: &cli::Explain) -> anyhow:
         screen.json(&explanation)
     } else {
         screen.say(&path.display().to_string())?;
-        screen.write(&explanation.page())
+        screen.page(&explanation.page())
     }
 }
 

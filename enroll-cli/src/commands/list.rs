@@ -23,7 +23,7 @@ pub fn run(app: &App, arguments: &cli::List) -> anyhow::Result<()> {
     if arguments.json {
         screen.json(&entries)?;
     } else {
-        screen.write(&table(&entries))?;
+        screen.page(&table(&entries))?;
     }
     if entries
         .iter()

@@ -15,6 +15,6 @@ pub fn run(app: &App, arguments: &cli::Status) -> anyhow::Result<()> {
     if arguments.json {
         screen.json(&summary)
     } else {
-        screen.write(&summary.page())
+        screen.page(&summary.page())
     }
 }
