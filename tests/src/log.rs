@@ -175,21 +175,16 @@ impl Line {
             let (key, after) = rest.split_once('=').expect("a key");
             let is_key = key.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
             assert!(is_key && !key.is_empty(), "the key {key:?} in {text}");
-            let (value, after) = match after.strip_prefix('"') {
-                Some(quoted) => unquoted(quoted),
-                None => {
-                    let end = after.find(' ').unwrap_or(after.len());
-                    (after[..end].to_owned(), &after[end..])
-                }
+            let (value, after) = if let Some(quoted) = after.strip_prefix('"') {
+                unquoted(quoted)
+            } else {
+                let end = after.find(' ').unwrap_or(after.len());
+                (after[..end].to_owned(), &after[end..])
             };
             fields.push((key.to_owned(), value));
-            rest = match after.strip_prefix(' ') {
-                Some(next) => next,
-                None => {
-                    assert_eq!(after, "", "behind a value: {text}");
-                    after
-                }
-            };
+            let is_last = after.is_empty();
+            assert!(is_last || after.starts_with(' '), "behind a value: {text}");
+            rest = after.strip_prefix(' ').unwrap_or(after);
         }
         Fields(fields)
     }
