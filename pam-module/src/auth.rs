@@ -80,6 +80,9 @@ fn converse(
     request: Request,
 ) -> PamError {
     let name = request.subject.name_to_log().to_owned();
+    let Ok(user) = host.user() else {
+        return conversation_failed(host, &name);
+    };
     let reach = Reach::of(host, config);
     let world = reach.world();
     if arguments.debug {
@@ -93,7 +96,10 @@ fn converse(
             config: &config_file.to_string_lossy(),
         });
     }
-    let visitor = request.clone();
+    let visitor = Visitor {
+        user,
+        request: request.clone(),
+    };
     let mut login = Login::new(world, config, request);
     if host.is_silent() {
         login = login.unheard();
@@ -182,6 +188,14 @@ fn forward(
         .map_err(|NotKept| NotForwarded::NotKept)
 }
 
+/// Who is asked.
+struct Visitor {
+    /// `PAM_USER` as it was when the login began.
+    user: Vec<u8>,
+    /// What was made of it, and of the other items.
+    request: Request,
+}
+
 /// Why a password was not forwarded.
 enum NotForwarded {
     ConversationFailed,
@@ -193,24 +207,27 @@ fn end(
     host: &dyn PamHost,
     arguments: &Arguments,
     login: Login<'_>,
-    request: Request,
+    visitor: Visitor,
     verdict: &Verdict,
 ) -> PamError {
     let code = code_of(verdict, arguments);
     if !matches!(code, PamError::SUCCESS | PamError::IGNORE) {
         return code;
     }
+    let Visitor { user, request } = visitor;
+    if host.user().as_ref() != Ok(&user) {
+        let problem = "PAM_USER was changed while the question was asked, so that the answer is not theirs who would be let in";
+        return unavailable(host, &Fault::Unusable(problem.to_owned()));
+    }
     let left = login.into_left(verdict);
     let must_arrive = left.prepared.is_some();
-    let handed = host.user().map_err(drop).and_then(|user| {
-        let handover = Handover {
-            user,
-            request,
-            left,
-        };
-        host.hand_over(handover).map_err(|NotKept| ())
-    });
-    if handed.is_err() && must_arrive {
+    let handover = Handover {
+        user,
+        request,
+        left,
+    };
+    let handed = host.hand_over(handover);
+    if handed == Err(NotKept) && must_arrive {
         let problem = "the application kept nothing for the account phase (pam_set_data failed)";
         return unavailable(host, &Fault::Unusable(problem.to_owned()));
     }

@@ -14,7 +14,8 @@
  *
  * conversation= normal | fail (returns CODE, otherwise PAM_CONV_ERR) | answer-and-fail (the same, beside an answer) |
  * null-array (success without an array) | null-answer (an array whose answer is NULL) | answer-all (texts, too) |
- * answer-with-code (CODE is the answer's own) | none (the application has no conversation function).
+ * answer-with-code (CODE is the answer's own) | rename (PAM_USER is that of then-user from then on) |
+ * none (the application has no conversation function).
  * With at=N only the Nth message of a login is treated so, with only=texts no question is.
  *
  * With item=NAME:TEXT, that is set before the calls: user, user-prompt, service, rhost, ruser or tty, text escaped as answers are;
@@ -68,6 +69,7 @@ struct group {
 
 struct login {
     const struct group *group;
+    pam_handle_t *pam;
     size_t next;
     long messages;
     uint64_t since;
@@ -240,6 +242,8 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
             kind = conversation;
     }
 
+    if (strcmp(kind, "rename") == 0)
+        pam_set_item(l->pam, PAM_USER, then_user);
     if (strcmp(kind, "fail") == 0)
         return (int)gives;
     if (strcmp(kind, "null-array") == 0) {
@@ -388,6 +392,7 @@ static void log_in(long index, int ready, int go)
         printf("result\tstart\t%d\t0\n", code);
         return;
     }
+    l.pam = pam;
     if (rhost)
         pam_set_item(pam, PAM_RHOST, rhost);
     if (tty)

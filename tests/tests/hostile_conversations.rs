@@ -182,6 +182,28 @@ fn who_was_faster_keeps_an_enrollment_and_the_other_is_refused_though_it_cannot_
     });
 }
 
+#[test]
+fn a_code_opens_for_nobody_whose_name_is_put_in_the_place_of_the_one_who_was_asked() {
+    sandboxed(|world| {
+        let alice = world.passing_user("alice").enrolled();
+        let bob = world.passing_user("bob").enrolled();
+        let renaming = || alice.tries().conversation("rename").then_as("bob");
+        for code in [alice.phone().code(), bob.phone().code()] {
+            let calls = ["auth", "acct"];
+            let outcome = renaming().always_answers(code).calling(&calls).run();
+            assert!(
+                [Code::AuthErr, Code::AuthinfoUnavail].contains(&outcome.only().code()),
+                "{outcome:#?}"
+            );
+            outcome.leaves_the_host_alone();
+        }
+        world
+            .log()
+            .says(&["event=unavailable", "PAM_USER was changed"]);
+        bob.gets_in_with(bob.phone().code());
+    });
+}
+
 /// Somebody who has proved a new key and is asked whether the backup codes are kept.
 fn proved(tries: &Tries) -> Visit {
     let mut visit = tries.begins();
