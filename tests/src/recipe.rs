@@ -162,7 +162,7 @@ impl World {
 
     /// Starts sshd with `/etc/ssh/sshd_config` as it is now.
     pub fn start_sshd_as_configured(&self) {
-        self.run_sshd(|| ssh::start_with(SSHD_CONFIG, &[], &[]));
+        self.run_sshd(|| ssh::start_with(SSHD_CONFIG, &[]));
     }
 }
 

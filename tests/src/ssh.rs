@@ -245,11 +245,11 @@ impl Client<'_> {
 
 /// Makes a host key, writes a configuration of our own and starts sshd with it.
 pub(crate) fn start_sshd() -> Child {
-    start_sshd_with(&[], &[])
+    start_sshd_in(&[])
 }
 
-/// The same with these variables in its environment, and with these options of its configuration.
-pub(crate) fn start_sshd_with(environment: &[(&str, String)], options: &[&str]) -> Child {
+/// The same with these variables in its environment.
+pub(crate) fn start_sshd_in(environment: &[(&str, String)]) -> Child {
     // Whatever the machine's own configuration says, this sshd asks PAM, by keyboard-interactive (as the
     // vocabulary does) and by password (which must do no harm).
     let key = HOST_KEY;
@@ -269,11 +269,11 @@ pub(crate) fn start_sshd_with(environment: &[(&str, String)], options: &[&str]) 
         ),
     )
     .expect("/etc is ours");
-    start_with(config, environment, options)
+    start_with(config, environment)
 }
 
-/// Starts sshd with that configuration, these variables and these options; it answers when this returns.
-pub(crate) fn start_with(config: &str, environment: &[(&str, String)], options: &[&str]) -> Child {
+/// Starts sshd with that configuration and these variables; it answers when this returns.
+pub(crate) fn start_with(config: &str, environment: &[(&str, String)]) -> Child {
     // Debian greets everybody with its licence, which tells nothing here.
     let _ = fs::remove_file("/etc/motd");
     let _ = fs::remove_dir_all("/etc/update-motd.d");
@@ -290,7 +290,6 @@ pub(crate) fn start_with(config: &str, environment: &[(&str, String)], options: 
     let child = Command::new(sshd)
         .args(["-D", "-f", config])
         .args(patient(sshd, config))
-        .args(options.iter().map(|option| format!("-o{option}")))
         .envs(environment.iter().cloned())
         .stdin(Stdio::null())
         .spawn()

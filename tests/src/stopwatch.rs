@@ -1,5 +1,5 @@
-//! A stranger at sshd with a stopwatch: `clients/with_a_stopwatch.py`, which measures from sending an answer until sshd says
-//! something of it, over one connection, so that what it sees is not blurred by connecting.
+//! A stranger at sshd with a stopwatch: `clients/stopwatch.py`, which measures from sending an answer until sshd says something
+//! of it. Connecting is no part of that.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -18,7 +18,7 @@ pub struct Stopwatch {
 impl Stopwatch {
     /// Connects and begins to log in as `user`.
     pub(crate) fn on(user: &str) -> Self {
-        let words = script("with_a_stopwatch.py", user);
+        let words = script("stopwatch.py", user);
         let mut child = Command::new(&words[0])
             .args(&words[1..])
             .stdin(Stdio::piped())

@@ -144,7 +144,7 @@ impl World {
 
     /// Starts sshd on port 22 of the sandbox by this clock, which its log-ins go by and people's sessions do not.
     pub fn start_sshd_by(&self, clock: &Clock) {
-        self.run_sshd(|| ssh::start_sshd_with(&clock.environment(), &[]));
+        self.run_sshd(|| ssh::start_sshd_in(&clock.environment()));
     }
 
     /// Runs `nightlatch` without a terminal, with `lines` to read.
@@ -223,12 +223,9 @@ impl World {
         Ssh::begin(&client, password)
     }
 
-    /// A stranger at sshd who tries one name again and again, with a stopwatch. The sshd is one that never has enough of it.
+    /// A stranger at sshd who tries one name again and again, with a stopwatch.
     pub fn stopwatch_on(&self, user: &str) -> Stopwatch {
-        self.run_sshd(|| {
-            let patient = ["MaxAuthTries=1000000", "LoginGraceTime=0"];
-            ssh::start_sshd_with(&[], &patient)
-        });
+        self.start_sshd();
         Stopwatch::on(user)
     }
 
