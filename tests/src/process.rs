@@ -6,6 +6,8 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::wait::{WaitPidFlag, waitpid};
+
 /// What a module could leave behind in a process. Two that went the same way are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
@@ -119,6 +121,21 @@ impl Pid {
             sent.is_ok_and(|status| status.success()),
             "SIG{name} to {self:?}"
         );
+    }
+}
+
+/// Lets go of what sshd left behind and has ended. Whom its parent did not wait for comes to process 1 of the sandbox, which is the
+/// test; after thousands of log-ins the table of processes would be full.
+pub(crate) fn bury_what_sshd_left() {
+    let parent = format!("PPid:\t{}", std::process::id());
+    for pid in all() {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let has = |line: &str| status.lines().any(|other| other.starts_with(line));
+        if has("Name:\tsshd") && has("State:\tZ") && has(&parent) {
+            let pid = nix::unistd::Pid::from_raw(pid.cast_signed());
+            // Whoever else waited for it was first.
+            let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::command::Run;
 use crate::log::Log;
 use crate::person::{Person, STORE};
+use crate::process;
 use crate::recipe::Page;
 use crate::sandbox::security_dir;
 use crate::ssh::{self, Client, Ssh};
@@ -226,6 +227,7 @@ impl World {
     /// A stranger at sshd who tries one name again and again, with a stopwatch.
     pub fn stopwatch_on(&self, user: &str) -> Stopwatch {
         self.start_sshd();
+        process::bury_what_sshd_left();
         Stopwatch::on(user)
     }
 
