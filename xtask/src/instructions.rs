@@ -108,11 +108,15 @@ impl Comparison {
             };
             #[expect(clippy::cast_precision_loss, reason = "a percentage")]
             let percent = (count as f64 / was as f64 - 1.0) * 100.0;
-            let line = format!("{name:<20} {was:>10} → {count:>10}  {percent:>+6.2} %");
+            let mut line = format!("{name:<20} {was:>10} → {count:>10}  {percent:>+6.2} %");
             if count * 100 > was * (100 + GROWTH) {
                 wrong.push(format!(
                     "{line}: more than {GROWTH} % above what was recorded"
                 ));
+            }
+            if count * (100 + GROWTH) < was * 100 {
+                // Else that much could come back unseen.
+                line.push_str("  record this, so that it stays");
             }
             // Writing to a String cannot fail.
             let _ = writeln!(told, "{line}");
@@ -239,7 +243,9 @@ mod tests {
             ]
         );
         assert_eq!(comparison.told.lines().count(), 2);
-        assert!(Comparison::of(&after, &before).wrong.is_empty());
+        let back = Comparison::of(&after, &before);
+        assert!(back.wrong.is_empty());
+        assert_eq!(back.told.matches("record this").count(), 1);
     }
 
     #[test]
