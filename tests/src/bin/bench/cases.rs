@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use nix::unistd::sync;
 
 use crate::chart::Group;
-use crate::driver::{Driver, Measured, PAM_AUTH_ERR, PAM_SUCCESS};
+use crate::driver::{Driver, PAM_AUTH_ERR, PAM_SUCCESS};
 use crate::figures::Samples;
 use crate::ground::{self, Crowd, Subject};
 use crate::people::{Answers, PEOPLE, Person};
 use crate::report::Row;
+use crate::turns::in_turns;
 
 /// Everything that is measured, and on what.
 pub struct Bench {
@@ -234,18 +235,6 @@ impl Bench {
         self.driver.stand_at(self.now);
         let number = round % self.people.len();
         (number, self.people[number].answers_at(self.now))
-    }
-}
-
-/// Measures each of `samples`' subjects once, beginning with another one in each round.
-fn in_turns<const N: usize>(
-    round: usize,
-    samples: &mut [Samples; N],
-    mut measure: impl FnMut(usize) -> Measured,
-) {
-    for turn in 0..N {
-        let who = (round + turn) % N;
-        samples[who].add(measure(who));
     }
 }
 

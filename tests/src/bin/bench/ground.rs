@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use nightlatch_tests::records::make_store;
 use nightlatch_tests::{artifacts, security_dir};
@@ -137,7 +138,28 @@ pub fn described() -> String {
     let kernel = read("/proc/sys/kernel/osrelease");
     let kernel = kernel.trim().split('-').next().unwrap_or_default();
     let files = file_system();
-    format!("{system}Linux {kernel}, {processors} processors{processor}, files on {files}")
+    let peers = [Subject::Google, Subject::Oath]
+        .map(|peer| {
+            format!(
+                "{} {}",
+                peer.name(),
+                version(&peer.name().replace('_', "-"))
+            )
+        })
+        .join(", ");
+    format!("{system}Linux {kernel}, {processors} processors{processor}, files on {files}; {peers}")
+}
+
+/// The version of the Debian package with a module of that name.
+fn version(module: &str) -> String {
+    let package = format!("lib{module}");
+    Command::new("dpkg-query")
+        .args(["--show", "--showformat=${Version}", &package])
+        .output()
+        .map_or_else(
+            |_| "of unknown version".to_owned(),
+            |output| String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
 }
 
 /// So many people enrolled in one store, and in one users file.

@@ -17,6 +17,7 @@ mod figures;
 mod ground;
 mod people;
 mod report;
+mod turns;
 
 use std::fs;
 use std::path::PathBuf;
