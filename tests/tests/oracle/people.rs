@@ -68,6 +68,11 @@ pub fn everybody(world: &World, login: &str) -> Vec<Somebody> {
         Somebody::of("closed", &clara),
         Somebody::of("denied", &world.user("denis").enrolled()),
         Somebody {
+            what: "unknown, too",
+            name: "nobody-else".to_owned(),
+            record: None,
+        },
+        Somebody {
             what: "unknown",
             name: "nobody-here".to_owned(),
             record: None,
