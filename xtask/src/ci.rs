@@ -7,8 +7,8 @@ use crate::packages::{BUILD, END_TO_END, FUZZ, INSPECT};
 use crate::stages::Stages;
 use crate::workspace::Workspace;
 use crate::{
-    fuzz, hardening, instructions, licences, minimum_rust, packages, process, symbols, test,
-    unsafe_code,
+    fuzz, hardening, instructions, licences, minimum_rust, packages, probing, process, symbols,
+    test, unsafe_code,
 };
 
 /// Every check, each run although one before it failed, with the time that it took.
@@ -47,6 +47,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     fuzz::fuzz(workspace, &fuzz::Choice::BRIEFLY, &mut stages);
     stages.run("symbols", || symbols::check(workspace));
     stages.run("hardening", || hardening::check(workspace));
+    stages.run("questions to the processor", || probing::check(workspace));
     stages.finish()
 }
 

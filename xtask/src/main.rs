@@ -15,6 +15,7 @@ mod instructions;
 mod licences;
 mod minimum_rust;
 mod packages;
+mod probing;
 mod process;
 mod root;
 mod soak;

@@ -21,7 +21,7 @@ pub const BUILD: &[Package] = &[
 ];
 
 /// What inspecting the built module needs.
-pub const INSPECT: &[Package] = &[package("binutils", "nm and readelf")];
+pub const INSPECT: &[Package] = &[package("binutils", "nm, readelf and objdump")];
 
 /// What the fuzz targets need.
 pub const FUZZ: &[Package] = &[package("g++", "compiles libFuzzer")];
