@@ -8,6 +8,7 @@ fn main() {
     println!("cargo:rerun-if-env-changed=CC");
     link_the_unwinder();
     pack_relocations();
+    put_side_by_side_what_a_login_runs();
 }
 
 /// Links the unwinder statically: finding and relocating a dynamic `libgcc_s` costs every login about 170 µs.
@@ -44,6 +45,13 @@ fn pack_relocations() {
     if runs_here && glibc().is_some_and(|version| version >= (2, 36)) {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,pack-relative-relocs");
     }
+}
+
+/// By the list that `cargo xtask order` makes. It only moves code: a linker that could not read it would say so here.
+fn put_side_by_side_what_a_login_runs() {
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/order.ld");
+    println!("cargo:rerun-if-changed={list}");
+    println!("cargo:rustc-cdylib-link-arg=-T{list}");
 }
 
 /// Major and minor version of this machine's glibc.

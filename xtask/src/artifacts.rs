@@ -92,4 +92,5 @@ fn sanitized(workspace: &Workspace) -> PathBuf {
     workspace.target.join("sanitized")
 }
 
-const MODULE: &str = "libpam_nightlatch.so";
+/// What cargo calls the module.
+pub const MODULE: &str = "libpam_nightlatch.so";

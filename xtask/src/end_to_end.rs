@@ -51,13 +51,21 @@ pub fn test(workspace: &Workspace, programs: Vec<TestProgram>, form: Form) -> Re
 
 /// Compiles and runs one of the crate's own programs.
 pub fn program(workspace: &Workspace, name: &str, arguments: &[String]) -> Result<()> {
+    program_with(workspace, name, arguments, &[])
+}
+
+/// The same with other artifacts than the usual ones, or more.
+pub fn program_with(
+    workspace: &Workspace,
+    name: &str,
+    arguments: &[String],
+    others: &[(&'static str, PathBuf)],
+) -> Result<()> {
     process::run(&mut workspace.cargo(&["build", "--package=nightlatch-tests", "--bin", name]))?;
-    run_as_root(
-        workspace,
-        &workspace.target.join("debug").join(name),
-        arguments,
-        &artifacts::variables(workspace)?,
-    )
+    let mut variables = artifacts::variables(workspace)?.to_vec();
+    variables.extend_from_slice(others);
+    let program = workspace.target.join("debug").join(name);
+    run_as_root(workspace, &program, arguments, &variables)
 }
 
 /// Runs a program that was compiled before, and gives what it wrote to standard output.

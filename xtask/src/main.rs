@@ -14,6 +14,7 @@ mod hardening;
 mod instructions;
 mod licences;
 mod minimum_rust;
+mod order;
 mod packages;
 mod probing;
 mod process;
@@ -62,6 +63,7 @@ enum Command {
     Fuzz { choice: fuzz::Choice },
     Bench { arguments: Vec<String> },
     Instructions { purpose: Purpose },
+    Order,
 }
 
 impl Command {
@@ -82,6 +84,7 @@ impl Command {
                 Ok(Self::Soak { filters: rest })
             }
             "ci" if rest.is_empty() => Ok(Self::Ci),
+            "order" if rest.is_empty() => Ok(Self::Order),
             "fuzz" => fuzz::Choice::parse(&rest).map(|choice| Self::Fuzz { choice }),
             "bench" => Ok(Self::Bench { arguments: rest }),
             "instructions" if rest.is_empty() => Ok(Self::Instructions {
@@ -90,7 +93,7 @@ impl Command {
             "instructions" if rest == ["--record"] => Ok(Self::Instructions {
                 purpose: Purpose::Record,
             }),
-            "demo" | "test" | "soak" | "ci" | "instructions" => {
+            "demo" | "test" | "soak" | "ci" | "instructions" | "order" => {
                 Err(format!("`{name}` does not take {rest:?}."))
             }
             _ => Err(format!("There is no command `{name}`.")),
@@ -112,6 +115,7 @@ impl Command {
             Self::Fuzz { choice } => fuzz::run(&workspace, &choice),
             Self::Bench { arguments } => bench::run(&workspace, &arguments),
             Self::Instructions { purpose } => instructions::run(&workspace, purpose),
+            Self::Order => order::run(&workspace),
         }
     }
 }
@@ -134,6 +138,7 @@ Usage: cargo xtask COMMAND
   instructions [--record]
                          how many instructions a login takes; fails where they are over 5 % more than were recorded.
                          --record: keep what is counted now
+  order                  list anew what a login runs, for the linker to put it side by side (pam-module/order.ld)
 
 All install the Debian packages they need and become root through sudo where they must.";
 
@@ -182,6 +187,7 @@ mod tests {
             "tset",
             "demo --interactiv",
             "ci now",
+            "order me",
             "test --nocapture",
             "fuzz --second 5",
             "instructions --recrod",

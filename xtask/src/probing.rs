@@ -41,7 +41,7 @@ fn questions(file: &Path) -> Result<usize> {
     Ok(count(&listing))
 }
 
-/// `   1a2b3c:	cpuid`
+/// A line of it is an address with a colon, a tab and the instruction.
 fn count(listing: &str) -> usize {
     listing
         .lines()

@@ -195,13 +195,13 @@ impl Directory {
             Err(error) => return Err(failed(error)),
         };
         let number = opened.as_raw_fd();
-        let mut list = Dir::from_fd(opened.into()).map_err(|error| {
+        let list = Dir::from_fd(opened.into()).map_err(|error| {
             // nix 0.31 leaves it open then, in the host; a test says so, and fails once that is no longer true.
             let _ = unistd::close(number);
             failed(error)
         })?;
         let mut names = Vec::new();
-        for entry in list.iter() {
+        for entry in list {
             let entry = entry.map_err(failed)?;
             if let Ok(name) = entry.file_name().to_str()
                 && name != "."
