@@ -93,7 +93,8 @@ impl Throttle {
     ///
     /// Each known place keeps a part of what they may fail together, which the others cannot use up. Else whoever was at two
     /// of them (in the networks of two cafés, say) would close those where they are not, and disable the tokens with what
-    /// strangers may fail.
+    /// strangers may fail. So does one that becomes known after the others used up everything: whoever just got in there would be
+    /// shut out of it at once.
     fn is_used_up(&self, failures: u32, state: &State) -> bool {
         let places = u32::try_from(state.places.len()).unwrap_or(u32::MAX).max(1);
         let kept = self.share_of_one_known_place() / places;
@@ -101,7 +102,6 @@ impl Throttle {
             sum.saturating_add(known.bucket.failures.max(kept))
         });
         failures >= self.share_of_one_known_place()
-            || state.failures_at_known_places() >= self.share_of_known_places()
             || (failures >= kept && used_or_kept >= self.share_of_known_places())
     }
 
@@ -343,6 +343,18 @@ mod tests {
             fail_until_closed(&mut state, home, NOW);
             assert!(state.failures_at_known_places() <= 40, "{places}");
         }
+    }
+
+    #[test]
+    fn a_place_that_becomes_known_when_the_others_have_used_up_everything_is_open() {
+        let mut state = known_at(2);
+        fail_until_closed(&mut state, place(1), NOW);
+        fail_until_closed(&mut state, place(2), NOW);
+        state.note_success(place(3), NOW);
+        assert_eq!(THROTTLE.gate(&state, place(3), NOW), Gate::Open);
+        assert_eq!(THROTTLE.gate(&state, place(1), NOW), Gate::ShareUsedUp);
+        let kept = THROTTLE.share_of_one_known_place() / 3;
+        assert_eq!(fail_until_closed(&mut state, place(3), NOW), kept);
     }
 
     #[test]
