@@ -46,11 +46,8 @@ impl Throttle {
             return Gate::Disabled;
         }
         let (bucket, used_up) = match state.known(place) {
-            Some(known) => (known.bucket, self.is_used_up(known.bucket.failures, state)),
-            None => (
-                state.elsewhere,
-                state.elsewhere.failures >= self.share_of_unknown_places(),
-            ),
+            Some(known) => (known.bucket, self.is_used_up(known, state)),
+            None => (state.elsewhere, self.is_used_up_elsewhere(state)),
         };
         if used_up {
             return Gate::ShareUsedUp;
@@ -89,20 +86,51 @@ impl Throttle {
         }
     }
 
-    /// Whether a known place with so many failures has none left.
+    /// Whether a known place has no failures left.
     ///
     /// Each known place keeps a part of what they may fail together, which the others cannot use up. Else whoever was at two
     /// of them (in the networks of two cafés, say) would close those where they are not, and disable the tokens with what
     /// strangers may fail. So does one that becomes known after the others used up everything: whoever just got in there would be
     /// shut out of it at once.
-    fn is_used_up(&self, failures: u32, state: &State) -> bool {
-        let places = u32::try_from(state.places.len()).unwrap_or(u32::MAX).max(1);
-        let kept = self.share_of_one_known_place() / places;
-        let used_or_kept = state.places.iter().fold(0_u32, |sum, known| {
-            sum.saturating_add(known.bucket.failures.max(kept))
-        });
-        failures >= self.share_of_one_known_place()
-            || (failures >= kept && used_or_kept >= self.share_of_known_places())
+    fn is_used_up(&self, known: &KnownPlace, state: &State) -> bool {
+        let (failures, places) = (known.bucket.failures, &state.places);
+        let left = self.left_by_unknown_places(state);
+        let full = self.kept_by_each(state);
+        // Where less than that is left (what was failed at places that were forgotten since takes room), they keep less of it.
+        let fits = |part: u32| Some((part, left.checked_sub(used_or_kept(places, part))?));
+        let Some((kept, spare)) = (0..=full).rev().find_map(fits) else {
+            return true;
+        };
+        let has_more = if kept == full {
+            used_or_kept(places, kept) < self.share_of_known_places().min(left)
+        } else {
+            // What cannot be shared belongs to those that have been known for longest.
+            let poor = places.iter().filter(|it| it.bucket.failures <= kept);
+            let mut first = poor.take(usize::try_from(spare).unwrap_or(usize::MAX));
+            first.any(|it| it.place == known.place)
+        };
+        failures >= self.share_of_one_known_place() || (failures >= kept && !has_more)
+    }
+
+    /// Whether unknown places have no failures left: they take nothing of the last that each known place keeps, or the tokens would
+    /// be disabled although somebody never failed where they are.
+    fn is_used_up_elsewhere(&self, state: &State) -> bool {
+        let last_kept = self.kept_by_each(state).min(1);
+        state.elsewhere.failures >= self.share_of_unknown_places()
+            || used_or_kept(&state.places, last_kept) >= self.left_by_unknown_places(state)
+    }
+
+    /// What each known place keeps: an equal part of half of what they may fail together.
+    fn kept_by_each(&self, state: &State) -> u32 {
+        let places = u32::try_from(state.places.len()).unwrap_or(u32::MAX);
+        self.share_of_one_known_place() / places.max(1)
+    }
+
+    /// What unknown places leave of the hard limit; something in any case, for it may be lower than it was.
+    fn left_by_unknown_places(&self, state: &State) -> u32 {
+        self.hard_limit
+            .saturating_sub(state.elsewhere.failures)
+            .max(1)
     }
 
     /// What the known places may fail together: two fifths.
@@ -172,7 +200,8 @@ impl State {
             let oldest =
                 (0..self.places.len()).min_by_key(|&index| self.places[index].last_success);
             if let Some(oldest) = oldest {
-                let forgotten = self.places.swap_remove(oldest);
+                // The others stay in the order in which they became known.
+                let forgotten = self.places.remove(oldest);
                 self.move_elsewhere(forgotten.bucket);
             }
         }
@@ -225,6 +254,14 @@ impl State {
         self.elsewhere.failures = self.elsewhere.failures.saturating_add(bucket.failures);
         self.elsewhere.since = self.elsewhere.since.max(bucket.since);
     }
+}
+
+/// What the known places have used of what they may fail together, where each of them keeps so much of it.
+fn used_or_kept(places: &[KnownPlace], kept: u32) -> u32 {
+    let failures = places.iter().map(|known| known.bucket.failures);
+    failures.fold(0, |sum: u32, failures| {
+        sum.saturating_add(failures.max(kept))
+    })
 }
 
 /// For how long a place stays known after the person got in there: 30 days, in seconds.
@@ -355,6 +392,43 @@ mod tests {
         assert_eq!(THROTTLE.gate(&state, place(1), NOW), Gate::ShareUsedUp);
         let kept = THROTTLE.share_of_one_known_place() / 3;
         assert_eq!(fail_until_closed(&mut state, place(3), NOW), kept);
+    }
+
+    #[test]
+    fn what_was_failed_at_places_that_are_forgotten_closes_none_where_nobody_failed() {
+        let mut state = known_at(6);
+        let mut now = NOW;
+        fail_until_closed(&mut state, Place::Elsewhere, now);
+        for number in 2..=6 {
+            fail_until_closed(&mut state, place(number), now);
+            now = now.plus(KNOWN_FOR + 1);
+            // They get in at all places but that one, which is forgotten.
+            for known in (1..=6).filter(|known| *known == 1 || *known > number) {
+                state.note_success(place(known), now);
+            }
+            state.settle_places(now);
+            assert!(state.known(place(number)).is_none());
+            fail_until_closed(&mut state, Place::Elsewhere, now);
+            assert_eq!(THROTTLE.gate(&state, place(1), now), Gate::Open, "{number}");
+            assert!(!state.is_disabled() && state.failures_in_all() < 100);
+        }
+    }
+
+    #[test]
+    fn whoever_follows_to_places_that_become_known_one_by_one_closes_none_where_they_are_not() {
+        for elsewhere_first in [true, false] {
+            let mut state = known_at(1);
+            for number in 2..=16 {
+                state.note_success(place(number), NOW);
+                let both = [Place::Elsewhere, place(number)];
+                let order = if elsewhere_first { [0, 1] } else { [1, 0] };
+                for turn in order {
+                    fail_until_closed(&mut state, both[turn], NOW);
+                }
+                assert_eq!(THROTTLE.gate(&state, place(1), NOW), Gate::Open, "{number}");
+                assert!(!state.is_disabled(), "{number}");
+            }
+        }
     }
 
     #[test]
