@@ -63,7 +63,8 @@ pub struct Note<'a> {
 impl Transaction for Note<'_> {
     type Outcome = ();
 
-    /// Not where something happened since that ends trust, or of which nobody knows.
+    /// Not where something happened since that ends trust, or of which nobody knows. What a clock that was ahead left at other places
+    /// is forgotten, or they would be trusted once more when the clock gets there.
     fn apply(&mut self, record: &Record, now: Time) -> ((), Change) {
         let is_sure = record.state.integrity == Integrity::Whole
             && is_open(record, self.uid, self.place, self.rules, now);
@@ -71,6 +72,7 @@ impl Transaction for Note<'_> {
             return ((), Change::Nothing);
         }
         let mut state = record.state.clone();
+        state.forget_trust_after(now);
         state.note_trust(self.service, self.place, now);
         ((), Change::State(state))
     }

@@ -496,3 +496,15 @@ fn where_the_clock_was_set_back_trust_ends_everywhere_although_nothing_else_is_d
     assert!(is_asked(&scene, here()));
     assert!(is_asked(&scene, from("192.0.2.8", "sshd")));
 }
+
+/// Nobody comes from there meanwhile.
+#[test]
+fn what_a_clock_that_was_ahead_left_is_forgotten_when_a_code_is_given_anywhere() {
+    let scene = trusted();
+    changed(&scene, |record| {
+        record.state.trusted[0].since = scene.time().plus(3600);
+    });
+    gives_a_code(&scene, &System, &from("192.0.2.8", "sshd"));
+    scene.pass(3600);
+    assert!(is_asked(&scene, here()));
+}
