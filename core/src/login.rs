@@ -386,9 +386,9 @@ impl<'w> Login<'w> {
             (_, Err(verdict)) => self.attempt_of_nobody(&answer, verdict),
         };
         match &verdict {
-            Verdict::Unavailable(fault) => self.fault = Some(fault.clone()),
             // These were not looked at: the same may be given again.
-            Verdict::Refused(
+            Verdict::Unavailable(_)
+            | Verdict::Refused(
                 Refusal::Locked { .. } | Refusal::ShareUsedUp | Refusal::Disabled | Refusal::Closed,
             ) => {}
             Verdict::Accepted(_)
@@ -528,6 +528,9 @@ impl Conversation for Login<'_> {
             }
         }
         let verdict = self.verdict(answer);
+        if let Verdict::Unavailable(fault) = &verdict {
+            self.fault = Some(fault.clone());
+        }
         if let (Verdict::Invited(ticket), Ok(account)) = (&verdict, self.known()) {
             return match Offer::make(self.config, account, Some(*ticket)) {
                 Ok(offer) => self.show(offer),
