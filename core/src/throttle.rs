@@ -500,6 +500,32 @@ mod tests {
     }
 
     proptest! {
+        /// A number is a place: 0 is elsewhere, and 1 is home, where nobody ever fails.
+        #[test]
+        fn whatever_becomes_known_is_failed_at_and_is_forgotten_home_stays_open(
+            steps in proptest::collection::vec((0..20_u32, any::<bool>(), 1..40_u32, 0..KNOWN_FOR), 1..60)
+        ) {
+            let mut state = known_at(1);
+            let mut now = NOW;
+            for (number, gets_in, failures, passes) in steps {
+                now = now.plus(passes / 4);
+                state.settle_places(now);
+                state.note_success(place(1), now);
+                let there = if number < 2 { Place::Elsewhere } else { place(number) };
+                if gets_in && THROTTLE.gate(&state, there, now) == Gate::Open {
+                    state.note_success(there, now);
+                }
+                for _ in 0..failures {
+                    now = now.plus(THROTTLE.longest_lock);
+                    if THROTTLE.gate(&state, there, now) == Gate::Open {
+                        THROTTLE.charge(&mut state, there, now);
+                    }
+                }
+                prop_assert_eq!(THROTTLE.gate(&state, place(1), now), Gate::Open);
+                prop_assert!(state.failures_in_all() < 100);
+            }
+        }
+
         #[test]
         fn no_lock_is_longer_than_its_ceiling_whatever_the_clock_does(
             failures in 0..60_u32, since in any::<u64>(), now in any::<u64>()
