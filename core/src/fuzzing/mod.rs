@@ -14,6 +14,7 @@
 mod conversation;
 mod input;
 mod log_line;
+mod machine;
 mod secret;
 mod texts;
 mod transactions;
@@ -22,6 +23,7 @@ mod values;
 pub use crate::store::slots_property::state_slots;
 pub use conversation::conversation;
 pub use log_line::log_line;
+pub use machine::machine;
 pub use secret::secret;
 pub use texts::{configuration, enrollment, state_text, store_marker};
 pub use transactions::transactions;
@@ -37,6 +39,7 @@ pub const PROPERTIES: &[Property] = &[
     ("conversation", conversation),
     ("enrollment", enrollment),
     ("log_line", log_line),
+    ("machine", machine),
     ("place", place),
     ("secret", secret),
     ("state_slots", state_slots),

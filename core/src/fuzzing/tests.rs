@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::{PROPERTIES, conversation, transactions};
+use super::{PROPERTIES, conversation, machine, transactions};
 use crate::testing::home_in_memory;
 
 #[test]
@@ -43,6 +43,19 @@ proptest! {
     ) {
         let enrolled = [[6, 1, 0, 0]];
         transactions([&enrolled, &steps[..]].concat().as_flattened(), home_in_memory().path());
+    }
+}
+
+proptest! {
+    // Few: a course can take half a second where digests have their full cost.
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn the_login_machine_keeps_its_promises_whatever_is_answered_changed_and_broken(
+        head in any::<[u8; 7]>(),
+        steps in prop::collection::vec(any::<[u8; 4]>(), 0..48),
+    ) {
+        machine(&[&head[..], steps.as_flattened()].concat());
     }
 }
 
