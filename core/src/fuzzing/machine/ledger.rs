@@ -1,8 +1,6 @@
 //! What wrong tries of one person cost, told from the tries alone: `throttle.rs` written a second time, so
 //! that the two can be compared.
 
-use std::collections::BTreeMap;
-
 use crate::store::Record;
 use crate::throttle::Throttle;
 use crate::time::Time;
@@ -10,7 +8,8 @@ use crate::time::Time;
 /// Failures by place. A place goes by the text that it is kept as.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ledger {
-    known: BTreeMap<String, Known>,
+    /// Those that were known first come first.
+    known: Vec<Known>,
     elsewhere: Pile,
     /// Wrong codes since the last success, to be told at the next one.
     pub wrong: u32,
@@ -18,8 +17,9 @@ pub(super) struct Ledger {
     pub disabled: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Known {
+    place: String,
     last: Time,
     pile: Pile,
 }
@@ -48,8 +48,8 @@ impl Ledger {
                 failures: known.bucket.failures,
                 since: known.bucket.since,
             };
-            let last = known.last_success;
-            (known.place.to_string(), Known { last, pile })
+            let (place, last) = (known.place.to_string(), known.last_success);
+            Known { place, last, pile }
         });
         Self {
             known: known.collect(),
@@ -64,16 +64,12 @@ impl Ledger {
 
     /// Thirty days after the last success a place is one of all others, and a lock that begins in the future begins now.
     pub(super) fn settle(&mut self, now: Time) {
-        let old: Vec<String> = self
-            .known
-            .iter()
-            .filter(|(_, known)| now.since(known.last) > MONTH)
-            .map(|(place, _)| place.clone())
-            .collect();
-        for place in old {
+        let is_old = |known: &&Known| now.since(known.last) > MONTH;
+        let old = self.known.iter().filter(is_old);
+        for place in old.map(|known| known.place.clone()).collect::<Vec<_>>() {
             self.forget(&place);
         }
-        for known in self.known.values_mut() {
+        for known in &mut self.known {
             known.pile.since = known.pile.since.min(now);
         }
         self.elsewhere.since = self.elsewhere.since.min(now);
@@ -83,12 +79,13 @@ impl Ledger {
     pub(super) fn door(&self, place: &str, throttle: &Throttle, now: Time) -> Door {
         let mut settled = self.clone();
         settled.settle(now);
-        let (pile, used_up) = if let Some(Known { pile, .. }) = settled.known.get(place) {
-            (*pile, settled.is_used_up(*pile, throttle))
-        } else {
-            let share = throttle.hard_limit - throttle.hard_limit * 2 / 5;
-            let pile = settled.elsewhere;
-            (pile, pile.failures >= share)
+        let (pile, used_up) = match settled.known.iter().position(|it| it.place == place) {
+            Some(index) => {
+                let own = settled.own_share(index, throttle);
+                let pile = settled.known[index].pile;
+                (pile, pile.failures >= own)
+            }
+            None => (settled.elsewhere, settled.is_used_up_elsewhere(throttle)),
         };
         if settled.disabled {
             Door::Disabled
@@ -101,28 +98,59 @@ impl Ledger {
         }
     }
 
-    /// The known places may fail two fifths of the limit together, and each of them half of that. Of that half each keeps its part
-    /// for itself.
-    fn is_used_up(&self, pile: Pile, throttle: &Throttle) -> bool {
+    /// How often the known place at `index` may fail, in all, with the others as they are.
+    ///
+    /// Half of two fifths of the limit at most. The known places may fail two fifths together, or what the unknown ones left of the
+    /// limit if that is less, and each keeps an equal part of half of two fifths, which the others cannot use. Where less is left than
+    /// that, each keeps as much as there is for all alike, and what cannot be shared goes by one to those that were known first.
+    fn own_share(&self, index: usize, throttle: &Throttle) -> u32 {
         let together = throttle.hard_limit * 2 / 5;
-        let own = together / 2;
-        let kept = own / u32::try_from(self.known.len()).unwrap();
-        let failures = || self.known.values().map(|known| known.pile.failures);
-        let left_by_others = failures().map(|it| it.max(kept)).sum::<u32>() < together;
-        let has_some = pile.failures < own && failures().sum::<u32>() < together;
-        !(has_some && (pile.failures < kept || left_by_others))
+        let left = throttle
+            .hard_limit
+            .saturating_sub(self.elsewhere.failures)
+            .max(1);
+        let count = u32::try_from(self.known.len()).unwrap();
+        let full = together / 2 / count;
+        let failures = |it: &Known| it.pile.failures;
+        let taken = |kept: u32| {
+            self.known
+                .iter()
+                .map(|it| failures(it).max(kept))
+                .sum::<u32>()
+        };
+        let Some(kept) = (0..=full).rev().find(|kept| taken(*kept) <= left) else {
+            return 0;
+        };
+        let own = failures(&self.known[index]);
+        let more = if kept == full {
+            taken(kept) < together.min(left)
+        } else {
+            let before = self.known[..index].iter().filter(|it| failures(it) <= kept);
+            own <= kept && before.count() < usize::try_from(left - taken(kept)).unwrap()
+        };
+        (together / 2).min(if more { own.max(kept) + 1 } else { kept })
+    }
+
+    /// The unknown places may fail three fifths of the limit, and leave each known one a last try if it keeps any.
+    fn is_used_up_elsewhere(&self, throttle: &Throttle) -> bool {
+        let together = throttle.hard_limit * 2 / 5;
+        let count = u32::try_from(self.known.len()).unwrap().max(1);
+        let last = (together / 2 / count).min(1);
+        let reserved: u32 = self.known.iter().map(|it| it.pile.failures.max(last)).sum();
+        self.elsewhere.failures >= throttle.hard_limit - together
+            || self.elsewhere.failures + reserved >= throttle.hard_limit
     }
 
     /// A try was evaluated and wrong.
     pub(super) fn charge(&mut self, place: &str, throttle: &Throttle, now: Time) {
-        let pile = match self.known.get_mut(place) {
+        let pile = match self.known.iter_mut().find(|it| it.place == place) {
             Some(known) => &mut known.pile,
             None => &mut self.elsewhere,
         };
         pile.failures += 1;
         pile.since = now;
         self.wrong += 1;
-        let at_known: u32 = self.known.values().map(|it| it.pile.failures).sum();
+        let at_known: u32 = self.known.iter().map(|it| it.pile.failures).sum();
         let in_all = at_known + self.elsewhere.failures;
         assert!(in_all <= throttle.hard_limit, "{in_all} guesses in a row");
         self.disabled |= in_all == throttle.hard_limit;
@@ -130,7 +158,7 @@ impl Ledger {
 
     /// Somebody got in.
     pub(super) fn succeed(&mut self, place: &str, now: Time) {
-        if !self.known.contains_key(place) {
+        if self.known.iter().all(|it| it.place != place) {
             self.elsewhere = Pile::default();
         }
         self.know(place, now);
@@ -138,31 +166,41 @@ impl Ledger {
 
     /// A place is known from now on. Nobody got in anywhere later than now.
     pub(super) fn know(&mut self, place: &str, now: Time) {
-        for known in self.known.values_mut() {
+        for known in &mut self.known {
             known.last = known.last.min(now);
         }
         let (last, pile) = (now, Pile::default());
-        if place != "elsewhere" {
-            self.known.insert(place.to_owned(), Known { last, pile });
+        match self.known.iter_mut().find(|it| it.place == place) {
+            Some(known) => (known.last, known.pile) = (last, pile),
+            None if place == "elsewhere" => {}
+            None => {
+                let place = place.to_owned();
+                self.known.push(Known { place, last, pile });
+            }
         }
     }
 
     pub(super) fn clear(&mut self) {
         self.elsewhere = Pile::default();
-        for known in self.known.values_mut() {
+        for known in &mut self.known {
             known.pile = Pile::default();
         }
     }
 
     pub(super) fn forget_places(&mut self) {
-        for place in self.known.keys().cloned().collect::<Vec<_>>() {
+        for place in self
+            .known
+            .iter()
+            .map(|it| it.place.clone())
+            .collect::<Vec<_>>()
+        {
             self.forget(&place);
         }
     }
 
     /// The clock was set right: nobody got in later than now.
     pub(super) fn mend_clock(&mut self, now: Time) {
-        for known in self.known.values_mut() {
+        for known in &mut self.known {
             known.last = known.last.min(now);
         }
         self.settle(now);
@@ -172,13 +210,14 @@ impl Ledger {
     pub(super) fn lock(&self, place: &str, throttle: &Throttle, now: Time) -> u64 {
         let mut settled = self.clone();
         settled.settle(now);
-        let known = settled.known.get(place);
+        let known = settled.known.iter().find(|it| it.place == place);
         let pile = known.map_or(settled.elsewhere, |known| known.pile);
         pile.since.unix().saturating_add(length(pile, throttle))
     }
 
     fn forget(&mut self, place: &str) {
-        if let Some(Known { pile, .. }) = self.known.remove(place) {
+        if let Some(index) = self.known.iter().position(|it| it.place == place) {
+            let Known { pile, .. } = self.known.remove(index);
             self.elsewhere.failures += pile.failures;
             self.elsewhere.since = self.elsewhere.since.max(pile.since);
         }
