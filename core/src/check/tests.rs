@@ -2,6 +2,7 @@ mod backup_codes;
 mod clock;
 mod invitations;
 mod properties;
+mod small_world;
 mod tokens;
 
 use super::*;
