@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
 
+use crate::soak::SOAK;
 use crate::test_programs::TestProgram;
 use crate::workspace::Workspace;
 use crate::{artifacts, process, root};
@@ -33,7 +34,7 @@ pub enum Form {
 pub fn test(workspace: &Workspace, programs: Vec<TestProgram>, form: Form) -> Result<()> {
     let mut variables = artifacts::variables(workspace)?.to_vec();
     if form == Form::Long {
-        variables.push(("NIGHTLATCH_SOAK", "1".into()));
+        variables.push((SOAK, "1".into()));
     }
     let mut failed = Vec::new();
     for program in programs {

@@ -127,7 +127,7 @@ Usage: cargo xtask COMMAND
                          --interactive leaves the door open for a phone of your own
   test [FILTER…]         unit tests, then the end-to-end tests as root in private namespaces.
                          FILTER: only the tests, and the files of tests, with one of these in their names
-  soak [FILTER…]         the end-to-end tests in their long form: kills at every system call, more rounds of everything random
+  soak [FILTER…]         tests in their long form: larger small worlds, kills at every system call, more rounds of everything random
   ci                     everything that must pass before a push: format, clippy, unsafe code, minimum Rust, documentation, licences,
                          test, a short fuzz, instruction counts, how the module and the command are linked
   fuzz [TARGET…] [--seconds N]

@@ -1,4 +1,5 @@
-//! `cargo xtask soak`: the end-to-end tests in their long form, for a night or for whoever changed the store.
+//! `cargo xtask soak`: the tests that could go on for ever, in their long form, for a night or for whoever changed the store or
+//! the decision: the small worlds of the unit tests, then the end-to-end tests.
 
 use anyhow::{Result, ensure};
 
@@ -6,11 +7,30 @@ use crate::end_to_end::{self, Form};
 use crate::packages::{BUILD, END_TO_END};
 use crate::stages::Stages;
 use crate::workspace::Workspace;
-use crate::{packages, test};
+use crate::{packages, process, test};
 
-/// All end-to-end tests, or those that the filters choose; packages and building included.
+/// All of them, or those that the filters choose; packages and building included.
 pub fn run(workspace: &Workspace, filters: &[String]) -> Result<()> {
+    let (worlds, others): (Vec<String>, Vec<String>) = filters
+        .iter()
+        .cloned()
+        .partition(|filter| SMALL_WORLDS.contains(filter.as_str()));
     let mut stages = Stages::default();
+    if filters.is_empty() || !worlds.is_empty() {
+        stages.run("small worlds, long", || small_worlds(workspace));
+    }
+    if filters.is_empty() || !others.is_empty() {
+        end_to_end(workspace, &others, &mut stages);
+    }
+    stages.finish()
+}
+
+fn small_worlds(workspace: &Workspace) -> Result<()> {
+    let selection = ["test", "--package=nightlatch-core", "--lib", SMALL_WORLDS];
+    process::run(workspace.cargo(&selection).env(SOAK, "1"))
+}
+
+fn end_to_end(workspace: &Workspace, filters: &[String], stages: &mut Stages) {
     if stages.run("packages", || packages::install(&[BUILD, END_TO_END]))
         && stages.run("build", || test::build(workspace))
     {
@@ -27,5 +47,10 @@ pub fn run(workspace: &Workspace, filters: &[String]) -> Result<()> {
             end_to_end::test(workspace, programs, Form::Long)
         });
     }
-    stages.finish()
 }
+
+/// What tells tests to be long.
+pub const SOAK: &str = "NIGHTLATCH_SOAK";
+
+/// The tests of `core/src/check/tests/small_world.rs`.
+const SMALL_WORLDS: &str = "small_world";
