@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::store::Shield;
 
-/// How long the stores of these tests wait before they go on.
-const SOON: Duration = Duration::from_millis(100);
+/// How long the stores of these tests wait before they go on: long beside what a busy machine keeps a thread from running.
+const SOON: Duration = Duration::from_millis(400);
 /// Longer than whoever waits may look away.
-const LONG: Duration = Duration::from_millis(600);
+const LONG: Duration = Duration::from_millis(1200);
 
 struct Impatient(Duration);
 
