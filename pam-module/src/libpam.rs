@@ -12,6 +12,7 @@ use std::time::Duration;
 use nightlatch_core::answer::{BadAnswer, LONGEST_ANSWER};
 use nightlatch_core::audit::Severity;
 use nightlatch_core::combined::LONGEST_FIELD;
+use nightlatch_core::config::ServiceName;
 use nightlatch_core::login::{AsksFor, Echo, Prompt};
 use nix::libc;
 use pamsm::{Pam, PamError, PamFlags, PamLibExt};
@@ -80,9 +81,8 @@ impl LibPam {
     fn service_is_plain(&self) -> bool {
         let service = self.pam.get_service().ok().flatten();
         service.is_none_or(|service| {
-            let bytes = service.to_bytes();
-            let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.+@".contains(byte);
-            bytes.len() <= LONGEST_PLAIN_SERVICE && bytes.iter().all(is_plain)
+            let name = service.to_string_lossy().into_owned();
+            name.is_empty() || ServiceName::try_from(name).is_ok()
         })
     }
 
@@ -332,9 +332,6 @@ type ConvFunction =
     unsafe extern "C" fn(c_int, *mut *const Message, *mut *mut Response, *mut c_void) -> c_int;
 
 type Cleanup = unsafe extern "C" fn(*mut c_void, *mut c_void, c_int);
-
-/// In bytes. No service of any system has a longer name.
-const LONGEST_PLAIN_SERVICE: usize = 64;
 
 const PAM_PROMPT_ECHO_OFF: c_int = 1;
 const PAM_PROMPT_ECHO_ON: c_int = 2;

@@ -1,5 +1,5 @@
 //! `cargo xtask soak`: the tests that could go on for ever, in their long form, for a night or for whoever changed the store or
-//! the decision: the small worlds of the unit tests, then the end-to-end tests.
+//! the decision: those of the unit tests that have one, then the end-to-end tests.
 
 use anyhow::{Result, ensure};
 
@@ -11,13 +11,18 @@ use crate::{packages, process, test};
 
 /// All of them, or those that the filters choose; packages and building included.
 pub fn run(workspace: &Workspace, filters: &[String]) -> Result<()> {
-    let (worlds, others): (Vec<String>, Vec<String>) = filters
+    let (units, others): (Vec<String>, Vec<String>) = filters
         .iter()
         .cloned()
-        .partition(|filter| SMALL_WORLDS.contains(filter.as_str()));
+        .partition(|filter| UNIT_TESTS.contains(&filter.as_str()));
     let mut stages = Stages::default();
-    if filters.is_empty() || !worlds.is_empty() {
-        stages.run("small worlds, long", || small_worlds(workspace));
+    let units: Vec<&str> = if filters.is_empty() {
+        UNIT_TESTS.to_vec()
+    } else {
+        units.iter().map(String::as_str).collect()
+    };
+    if !units.is_empty() {
+        stages.run("unit tests, long", || unit_tests(workspace, &units));
     }
     if filters.is_empty() || !others.is_empty() {
         end_to_end(workspace, &others, &mut stages);
@@ -25,9 +30,9 @@ pub fn run(workspace: &Workspace, filters: &[String]) -> Result<()> {
     stages.finish()
 }
 
-fn small_worlds(workspace: &Workspace) -> Result<()> {
-    let selection = ["test", "--package=nightlatch-core", "--lib", SMALL_WORLDS];
-    process::run(workspace.cargo(&selection).env(SOAK, "1"))
+fn unit_tests(workspace: &Workspace, names: &[&str]) -> Result<()> {
+    let selection = ["test", "--package=nightlatch-core", "--lib", "--"];
+    process::run(workspace.cargo(&selection).args(names).env(SOAK, "1"))
 }
 
 fn end_to_end(workspace: &Workspace, filters: &[String], stages: &mut Stages) {
@@ -52,5 +57,5 @@ fn end_to_end(workspace: &Workspace, filters: &[String], stages: &mut Stages) {
 /// What tells tests to be long.
 pub const SOAK: &str = "NIGHTLATCH_SOAK";
 
-/// The tests of `core/src/check/tests/small_world.rs`.
-const SMALL_WORLDS: &str = "small_world";
+/// The unit tests that have a long form: `core/src/check/tests/small_world.rs` and `core/src/stranger/`.
+const UNIT_TESTS: [&str; 2] = ["small_world", "stranger"];

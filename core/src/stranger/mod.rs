@@ -3,7 +3,7 @@
 //! Whatever the stranger does, alice gets in where she usually is, no more guesses are looked at than docs/threat-model.md says, she is
 //! told of each of them, and no try lengthens a lock. What this comes to is the tables of that page, which are worked out here.
 //!
-//! The short form tries every pace from everywhere, and takes turns with the rest. `NIGHTLATCH_SOAK=1 cargo test --release -p nightlatch-core
+//! The short form tries every pace from everywhere, and takes turns with the rest. `cargo xtask soak
 //! stranger` tries everything with everything, every ten seconds where it is steady.
 
 mod dice;

@@ -65,10 +65,11 @@ fn refusals_take_the_same(
                 let two = takes(somebody, &mut other, &answer);
                 takes(&unknown, &mut stranger, &answer).zip(two)
             };
-            match times {
-                Some((one, two)) => pairs.add(one, two),
+            if let Some((one, two)) = times {
+                pairs.add(one, two);
+            } else {
                 // By chance it was a right one, and they are in.
-                None => [stranger, other] = both(),
+                [stranger, other] = both();
             }
         }
         if !pairs.tell_nothing(NOISE) {

@@ -95,8 +95,10 @@ impl<'s> Course<'s> {
             }
             self.judge_rival(outrun);
         }
+        // Only at the start it is a change of its own.
         let has_forgotten = self.note_forgotten(visitor, before.as_ref());
-        let kept = happened.kept(usize::from(has_forgotten));
+        let of_itself = has_forgotten && !matches!(call, Call::Answer(_));
+        let kept = happened.kept(usize::from(of_itself));
 
         self.learn(visitor, &step);
         let mut seen = step.say.clone();
