@@ -90,26 +90,37 @@ impl Throttle {
     ///
     /// Each known place keeps a part of what they may fail together, which the others cannot use up. Else whoever was at two
     /// of them (in the networks of two cafés, say) would close those where they are not, and disable the tokens with what
-    /// strangers may fail. So does one that becomes known after the others used up everything: whoever just got in there would be
-    /// shut out of it at once.
+    /// strangers may fail. A place that becomes known after the others used up everything keeps its part, too: whoever just got in
+    /// there would be shut out of it at once.
     fn is_used_up(&self, known: &KnownPlace, state: &State) -> bool {
-        let (failures, places) = (known.bucket.failures, &state.places);
-        let left = self.left_by_unknown_places(state);
-        let full = self.kept_by_each(state);
-        // Where less than that is left (what was failed at places that were forgotten since takes room), they keep less of it.
-        let fits = |part: u32| Some((part, left.checked_sub(used_or_kept(places, part))?));
-        let Some((kept, spare)) = (0..=full).rev().find_map(fits) else {
+        let failures = known.bucket.failures;
+        let Some(parts) = self.parts(state) else {
             return true;
         };
-        let has_more = if kept == full {
-            used_or_kept(places, kept) < self.share_of_known_places().min(left)
-        } else {
-            // What cannot be shared belongs to those that have been known for longest.
-            let poor = places.iter().filter(|it| it.bucket.failures <= kept);
-            let mut first = poor.take(usize::try_from(spare).unwrap_or(usize::MAX));
-            first.any(|it| it.place == known.place)
-        };
-        failures >= self.share_of_one_known_place() || (failures >= kept && !has_more)
+        failures >= self.share_of_one_known_place()
+            || (failures >= parts.each && !self.may_take_more(known, parts, state))
+    }
+
+    /// What each known place keeps now. That is less than it should be where less is left: what was failed at places that were
+    /// forgotten since takes room.
+    fn parts(&self, state: &State) -> Option<Parts> {
+        let left = self.left_by_unknown_places(state);
+        (0..=self.kept_by_each(state)).rev().find_map(|each| {
+            let spare = left.checked_sub(used_or_kept(&state.places, each))?;
+            Some(Parts { each, spare })
+        })
+    }
+
+    /// Whether a known place that has used its part may fail once more.
+    fn may_take_more(&self, known: &KnownPlace, parts: Parts, state: &State) -> bool {
+        let Parts { each, spare } = parts;
+        if each == self.kept_by_each(state) {
+            return spare > 0 && used_or_kept(&state.places, each) < self.share_of_known_places();
+        }
+        // What cannot be shared belongs to those that have been known for longest.
+        let poor = state.places.iter().filter(|it| it.bucket.failures <= each);
+        let mut first = poor.take(usize::try_from(spare).unwrap_or(usize::MAX));
+        first.any(|it| it.place == known.place)
     }
 
     /// Whether unknown places have no failures left: they take nothing of the last that each known place keeps, or the tokens would
@@ -254,6 +265,15 @@ impl State {
         self.elsewhere.failures = self.elsewhere.failures.saturating_add(bucket.failures);
         self.elsewhere.since = self.elsewhere.since.max(bucket.since);
     }
+}
+
+/// What the known places keep for themselves.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    /// Each of them.
+    each: u32,
+    /// What is left beyond that.
+    spare: u32,
 }
 
 /// What the known places have used of what they may fail together, where each of them keeps so much of it.
