@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nightlatch_tests::{Clock, Code, Stack, World, sandboxed};
+use nightlatch_tests::{Clock, Code, Outcome, Person, Stack, World, sandboxed};
 
 use crate::{DAY, HOUR, YEAR, code_by};
 
@@ -84,6 +84,23 @@ fn sudo_takes_the_code_of_the_time_and_no_code_twice_over_the_end_of_31_bits() {
     });
 }
 
+/// A wrong code, and the clock that is set a while after the login began.
+fn wrong_while_the_clock_jumps(
+    alice: &Person<'_>,
+    clock: &Clock,
+    jump: i64,
+    after: Duration,
+) -> Outcome {
+    let wrong = alice.phone().wrong_code();
+    let tries = alice.tries().by(clock).answers([wrong]);
+    thread::scope(|scope| {
+        let login = scope.spawn(|| tries.run());
+        thread::sleep(after);
+        clock.is_off_by(jump);
+        login.join().unwrap()
+    })
+}
+
 #[test]
 fn a_refusal_waits_for_its_floor_however_the_clock_is_set_meanwhile() {
     sandboxed(|world| {
@@ -91,16 +108,7 @@ fn a_refusal_waits_for_its_floor_however_the_clock_is_set_meanwhile() {
         let (alice, clock) = (world.user("alice").enrolled(), world.clock());
         for jump in [-YEAR, YEAR] {
             clock.is_off_by(0);
-            let tries = alice
-                .tries()
-                .by(&clock)
-                .answers([alice.phone().wrong_code()]);
-            let outcome = thread::scope(|scope| {
-                let login = scope.spawn(|| tries.run());
-                thread::sleep(Duration::from_secs(1));
-                clock.is_off_by(jump);
-                login.join().unwrap()
-            });
+            let outcome = wrong_while_the_clock_jumps(&alice, &clock, jump, Duration::from_secs(1));
             outcome.gives(Code::AuthErr);
             let waited = outcome.only().last_wait;
             assert!(
@@ -126,16 +134,8 @@ fn whoever_waits_for_a_lock_waits_for_as_long_however_the_clock_is_set_meanwhile
                 .unwrap();
             thread::sleep(Duration::from_millis(300));
             let start = Instant::now();
-            let tries = alice
-                .tries()
-                .by(&clock)
-                .answers([alice.phone().wrong_code()]);
-            let outcome = thread::scope(|scope| {
-                let login = scope.spawn(|| tries.run());
-                thread::sleep(Duration::from_millis(500));
-                clock.is_off_by(jump);
-                login.join().unwrap()
-            });
+            let soon = Duration::from_millis(500);
+            let outcome = wrong_while_the_clock_jumps(&alice, &clock, jump, soon);
             let waited = start.elapsed();
             drop(holder.stdin.take());
             holder.wait().unwrap();
