@@ -47,7 +47,7 @@ fn pack_relocations() {
     }
 }
 
-/// By the list that `cargo xtask order` makes. It only moves code: a linker that could not read it would say so here.
+/// By the list that `cargo xtask order` makes. It only moves code. lld and GNU ld read it; another linker would stop there.
 fn put_side_by_side_what_a_login_runs() {
     let list = concat!(env!("CARGO_MANIFEST_DIR"), "/order.ld");
     println!("cargo:rerun-if-changed={list}");

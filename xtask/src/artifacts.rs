@@ -1,6 +1,6 @@
 //! The built things that tests, demo and benchmark work on: the module, the command and the modules with planted faults.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -30,6 +30,22 @@ pub fn build_planted_faults(workspace: &Workspace) -> Result<()> {
             ])
             .arg(planted_faults(workspace)),
     )
+}
+
+/// Builds the module as it is installed, but with the names of its functions, and says where it is.
+pub fn build_with_names(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
+    process::run(
+        workspace
+            .cargo(&[
+                "build",
+                "--release",
+                "--package=pam_nightlatch",
+                "--target-dir",
+            ])
+            .arg(folder)
+            .env("CARGO_PROFILE_RELEASE_STRIP", "false"),
+    )?;
+    Ok(folder.join("release").join(MODULE))
 }
 
 /// Builds the module for AddressSanitizer: with planted faults, so that a test can see that it would be seen, and not
@@ -92,5 +108,4 @@ fn sanitized(workspace: &Workspace) -> PathBuf {
     workspace.target.join("sanitized")
 }
 
-/// What cargo calls the module.
-pub const MODULE: &str = "libpam_nightlatch.so";
+const MODULE: &str = "libpam_nightlatch.so";

@@ -15,28 +15,17 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::packages::{BUILD, END_TO_END};
 use crate::workspace::Workspace;
-use crate::{artifacts, end_to_end, packages, process, root};
+use crate::{artifacts, end_to_end, packages, root};
 
 /// Builds the module with its names, watches it at logins and writes the list.
 pub fn run(workspace: &Workspace) -> Result<()> {
     packages::install(&[BUILD, END_TO_END])?;
     artifacts::build(workspace)?;
     let folder = workspace.target.join("order");
-    process::run(
-        workspace
-            .cargo(&[
-                "build",
-                "--release",
-                "--package=pam_nightlatch",
-                "--target-dir",
-            ])
-            .arg(&folder)
-            .env("CARGO_PROFILE_RELEASE_STRIP", "false"),
-    )?;
+    let module = artifacts::build_with_names(workspace, &folder)?;
     let traces = folder.join("traces");
     let _ = fs::remove_dir_all(&traces);
     fs::create_dir_all(&traces)?;
-    let module = folder.join("release").join(artifacts::MODULE);
     let arguments = [traces.to_string_lossy().into_owned()];
     end_to_end::program_with(
         workspace,
