@@ -36,6 +36,8 @@ pub struct Try<'a> {
     pub digest: Option<&'a SaltedDigest>,
     /// Whether an invitation is an answer here.
     pub invitations: Invitations,
+    /// When the person is told of wrong codes, if this is a success.
+    pub told: Told,
     /// What the administrator allows.
     pub rules: &'a Rules,
 }
@@ -58,6 +60,15 @@ pub enum Invitations {
     NotTaken,
     /// It is.
     Taken,
+}
+
+/// When the person is told of wrong codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// At this success.
+    Now,
+    /// At a later one, since nobody hears of it now.
+    Later,
 }
 
 /// A digest and what it was made with.
@@ -395,7 +406,10 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
     match finding {
         Finding::Fresh { factor, spend } => {
             spend.note_in(&mut state);
-            let wrong = std::mem::take(&mut state.wrong);
+            let wrong = match attempt.told {
+                Told::Now => std::mem::take(&mut state.wrong),
+                Told::Later => state.wrong.clone(),
+            };
             state.note_success(attempt.place, now);
             note_resync(&mut state, attempt.place, None);
             let accepted = Accepted {

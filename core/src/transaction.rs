@@ -19,8 +19,8 @@ use crate::account::UserName;
 use crate::answer::Answer;
 use crate::backup_codes::{BackupCodeError, BackupCodes};
 use crate::check::{
-    Decision, Fault, Invitations, Rules, SaltedDigest, Try, Verdict, check, fault, salt_and_cost,
-    window,
+    Decision, Fault, Invitations, Rules, SaltedDigest, Told, Try, Verdict, check, fault,
+    salt_and_cost, window,
 };
 use crate::enrollment::Enrollment;
 use crate::place::Place;
@@ -123,15 +123,6 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// When the person is told of wrong codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
-    /// At this success.
-    Now,
-    /// At a later one.
-    Later,
-}
-
 impl Transaction for Attempt<'_> {
     type Outcome = Verdict;
 
@@ -144,15 +135,11 @@ impl Transaction for Attempt<'_> {
                 answer: self.answer,
                 digest: self.digest.as_ref(),
                 invitations: self.invitations,
+                told: self.told,
                 rules: self.rules,
             };
             let (salt, cost) = match check(record, &attempt, now) {
-                Decision::Answer(verdict, mut state) => {
-                    if let (Told::Later, Verdict::Accepted(accepted), Some(state)) =
-                        (self.told, &verdict, &mut state)
-                    {
-                        state.wrong = accepted.wrong.clone();
-                    }
+                Decision::Answer(verdict, state) => {
                     self.doubt = state.as_ref().and_then(|_| record.state.integrity.doubt());
                     return (verdict, state.map_or(Change::Nothing, Change::State));
                 }

@@ -26,6 +26,7 @@ fn a_try(answer: &Answer) -> Try<'_> {
         answer,
         digest: None,
         invitations: Invitations::NotTaken,
+        told: Told::Now,
         rules: &RULES,
     }
 }

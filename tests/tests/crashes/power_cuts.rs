@@ -13,7 +13,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use nightlatch_core::account::UserName;
 use nightlatch_core::answer::Answer;
-use nightlatch_core::check::{Decision, Invitations, Refusal, Rules, Try, Verdict, check};
+use nightlatch_core::check::{Decision, Invitations, Refusal, Rules, Told, Try, Verdict, check};
 use nightlatch_core::config::Config;
 use nightlatch_core::enrollment::Enrollment;
 use nightlatch_core::id::Id;
@@ -334,6 +334,7 @@ fn verdict_on(record: &Record, code: &str, now: Time) -> Verdict {
         answer: &answer,
         digest: None,
         invitations: Invitations::NotTaken,
+        told: Told::Now,
         rules: &rules(),
     };
     match check(record, &attempt, now) {

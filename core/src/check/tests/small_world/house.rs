@@ -12,7 +12,7 @@ use super::search::World;
 use crate::account::UserName;
 use crate::answer::Answer;
 use crate::backup_codes::{BackupCode, BackupCodes, Count};
-use crate::check::{Decision, Invitations, Rules, SaltedDigest, Try, Verdict, check};
+use crate::check::{Decision, Invitations, Rules, SaltedDigest, Told, Try, Verdict, check};
 use crate::enrollment::Enrollment;
 use crate::place::Place;
 use crate::state::{Closed, Integrity, SpentCodes, State, TokenState, WrongCodes};
@@ -181,6 +181,7 @@ impl House {
             answer: &typed.answer,
             digest: None,
             invitations: Invitations::NotTaken,
+            told: Told::Now,
             rules: &self.rules,
         };
         let (with_digest, decision) = match (check(&record, &attempt, now), &typed.digest) {
