@@ -1,7 +1,7 @@
 //! `pam_nightlatch.so`: asks for a one-time code after the first factor.
 //!
 //! PAM comes in here and the rules of `nightlatch-core` go out: the hooks below are called by libpam, [`auth`] drives
-//! the conversation, and [`libpam`] and [`shield`] hold all the unsafe code there is in Nightlatch (but for the faults that
+//! the conversation, and [`libpam`], [`shield`] and [`large`] hold all the unsafe code there is in Nightlatch (but for the faults that
 //! tests plant).
 
 mod account;
@@ -10,6 +10,7 @@ mod auth;
 mod guard;
 mod handover;
 mod host;
+mod large;
 mod libpam;
 mod memory;
 #[cfg(feature = "planted-faults")]

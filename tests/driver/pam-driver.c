@@ -421,7 +421,7 @@ static void log_in(long index, int ready, int go)
 struct host {
     int descriptors, threads, masked;
     unsigned umask, handlers;
-    size_t environment;
+    size_t environment, heap;
     char cwd[512], locale[128];
     long uid, gid;
 };
@@ -461,6 +461,7 @@ static struct host look_at_host(void)
     snprintf(h.locale, sizeof h.locale, "%s", setlocale(LC_ALL, NULL));
     h.uid = (long)geteuid() * 100000 + getuid();
     h.gid = (long)getegid() * 100000 + getgid();
+    h.heap = mallinfo2().arena;
     return h;
 }
 
@@ -476,6 +477,8 @@ static void compare_host(const struct host *a, const struct host *b)
     printf("host\tlocale\t%s\t%s\n", a->locale, b->locale);
     printf("host\tuser ids\t%ld\t%ld\n", a->uid, b->uid);
     printf("host\tgroup ids\t%ld\t%ld\n", a->gid, b->gid);
+    /* What malloc keeps of what it was given back. libc itself and libpam take a little. */
+    printf("host\theap, in MiB\t0\t%zu\n", b->heap > a->heap ? (b->heap - a->heap) >> 20 : 0);
     /* waitpid says ECHILD when there is no child at all. */
     printf("host\tchildren\t0\t%d\n", waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD ? 0 : 1);
 }

@@ -16,6 +16,9 @@ pub struct Stopwatch {
 }
 
 impl Stopwatch {
+    /// How many answers are given in a connection that is refused: three in each of two conversations.
+    pub const ANSWERS: usize = 6;
+
     /// Connects and begins to log in as `user`.
     pub(crate) fn on(user: &str) -> Self {
         let words = script("stopwatch.py", user);

@@ -52,6 +52,25 @@ fn a_panic_in_sshd_is_a_refusal_and_the_next_login_works() {
 }
 
 #[test]
+fn the_memory_of_a_digest_goes_back_to_the_kernel_whoever_it_is_of() {
+    sandboxed(|world| {
+        let alice = world.user("alice").enrolled();
+        let backup_code = "3467-9CFH-JKMR-TWXY-346";
+        let of_alice = ["3", "4", "6"].map(|end| format!("{backup_code}{end}").into_bytes());
+        // What sshd makes of an answer of whom it does not know.
+        let garbage = b"\x08\n\r\x7fINCORRECT\x08\n\r\x7fINCORRE".to_vec();
+        let of_nobody = [garbage.clone(), garbage.clone(), garbage];
+        for (name, answers) in [(alice.name(), of_alice), ("nobody-of-this-name", of_nobody)] {
+            let outcome = world.tries_of(name).answers(answers).run();
+            outcome
+                .gives(Code::AuthErr)
+                .asking(3)
+                .leaves_the_host_alone();
+        }
+    });
+}
+
+#[test]
 fn a_thousand_logins_in_one_process_leave_no_descriptor_and_no_memory_behind() {
     sandboxed(|world| {
         let alice = world.user("alice").enrolled();

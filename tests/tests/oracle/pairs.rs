@@ -19,9 +19,11 @@ impl Pairs {
         }
     }
 
-    /// Whether the one who is not there is to be the first of the next pair. Neither always is.
-    pub fn unknown_comes_first(&self) -> bool {
-        self.differences.len().is_multiple_of(2)
+    /// Whether the one who is not there is to be the first of the next pair. Neither always is, nor always for the same answer
+    /// of a connection, of which there are `to_a_connection`.
+    pub fn unknown_comes_first(&self, to_a_connection: usize) -> bool {
+        let pair = self.differences.len();
+        (pair % to_a_connection + pair / to_a_connection).is_multiple_of(2)
     }
 
     /// One more pair.

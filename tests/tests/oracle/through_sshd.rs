@@ -58,7 +58,7 @@ fn refusals_take_the_same(
             let answer = answer(tries);
             stranger.is_asked();
             other.is_asked();
-            let times = if pairs.unknown_comes_first() {
+            let times = if pairs.unknown_comes_first(Stopwatch::ANSWERS) {
                 let one = takes(&unknown, &mut stranger, &answer);
                 one.zip(takes(somebody, &mut other, &answer))
             } else {

@@ -33,7 +33,7 @@ fn refusals_take_the_same(world: &World, answer: &str, count: usize) {
     for somebody in &all {
         let mut pairs = Pairs::of(somebody.what);
         while pairs.count() < count {
-            let (one, other) = if pairs.unknown_comes_first() {
+            let (one, other) = if pairs.unknown_comes_first(1) {
                 let one = take(&unknown);
                 (one, take(somebody))
             } else {
