@@ -477,8 +477,8 @@ static void compare_host(const struct host *a, const struct host *b)
     printf("host\tlocale\t%s\t%s\n", a->locale, b->locale);
     printf("host\tuser ids\t%ld\t%ld\n", a->uid, b->uid);
     printf("host\tgroup ids\t%ld\t%ld\n", a->gid, b->gid);
-    /* What malloc keeps of what it was given back. libc itself and libpam take a little. */
-    printf("host\theap, in MiB\t0\t%zu\n", b->heap > a->heap ? (b->heap - a->heap) >> 20 : 0);
+    /* What malloc keeps of what it was given back. libpam and long answers take a few MiB; a digest takes 19. */
+    printf("host\theap, in units of 16 MiB\t0\t%zu\n", b->heap > a->heap ? (b->heap - a->heap) >> 24 : 0);
     /* waitpid says ECHILD when there is no child at all. */
     printf("host\tchildren\t0\t%d\n", waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD ? 0 : 1);
 }
