@@ -15,6 +15,7 @@ use nightlatch_core::policy;
 use nightlatch_core::surroundings::{Surroundings as _, System};
 use serde::Serialize;
 
+use crate::pam_files;
 use crate::screen::shown;
 
 /// Something odd.
@@ -54,12 +55,9 @@ impl Host for ThisHost {
 
     fn has_service(&self, name: &ServiceName) -> bool {
         let is_in = |dir: &&str| Path::new(dir).join(name.as_str()).exists();
-        SERVICE_DIRS.iter().any(is_in)
+        pam_files::DIRECTORIES.iter().any(is_in)
     }
 }
-
-/// Where libpam looks for a service's file.
-const SERVICE_DIRS: [&str; 3] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d"];
 
 /// All that is odd about `config`, which was read from `text`.
 pub fn find(config: &Config, text: &str, host: &dyn Host) -> Vec<Finding> {

@@ -15,6 +15,8 @@ mod given_secret;
 mod journal;
 mod offer;
 mod output_file;
+#[allow(dead_code, reason = "`setup` and `doctor` are built on it")]
+mod pam_files;
 mod person;
 mod picture;
 mod proof;
