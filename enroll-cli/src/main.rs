@@ -11,6 +11,7 @@ mod cli;
 mod commands;
 mod failure;
 mod findings;
+mod foresight;
 mod given_secret;
 mod journal;
 mod offer;
