@@ -24,6 +24,8 @@ mod proof;
 mod screen;
 mod sheet;
 mod signals;
+#[allow(dead_code, reason = "`setup` and `doctor` are built on it")]
+mod sshd;
 mod summary;
 mod terminal;
 #[cfg(test)]
