@@ -14,6 +14,8 @@ mod findings;
 mod foresight;
 mod given_secret;
 mod journal;
+#[allow(dead_code, reason = "`setup` and `doctor` are built on it")]
+mod lockouts;
 mod offer;
 mod output_file;
 #[allow(dead_code, reason = "`setup` and `doctor` are built on it")]
@@ -21,6 +23,8 @@ mod pam_files;
 mod person;
 mod picture;
 mod proof;
+#[allow(dead_code, reason = "`setup` and `doctor` are built on it")]
+mod residents;
 mod screen;
 mod sheet;
 mod signals;
