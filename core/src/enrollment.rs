@@ -1,7 +1,6 @@
 //! What is known about a person's second factor: the file `enrollment.toml`, written when somebody enrolls and never at login.
 
 use std::fmt::Write as _;
-use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 use toml::value::{Datetime, Offset};
@@ -14,6 +13,7 @@ use crate::lines::line_at;
 use crate::tables::{self, Table};
 use crate::time::Time;
 use crate::token::{Algorithm, Counter, Digits, Kind, Label, Period, Secret, Token};
+use crate::versions::{Version, Versions};
 
 /// A person's tokens and backup codes.
 #[derive(Clone, Debug)]
@@ -38,15 +38,28 @@ impl Enrollment {
 
     /// Reads the file. The text of an error never holds what was in it.
     pub fn parse(text: &str) -> Result<Self, BadEnrollment> {
-        let file: File = toml::from_str(text).map_err(|error| {
-            // A later version may have other keys, and is to be known for what it is.
-            match tables::version_of(text).filter(|version| !VERSIONS.contains(version)) {
-                Some(version) => BadEnrollment::Version(version),
-                None => BadEnrollment::Toml(describe(text, &error)),
-            }
-        })?;
-        if !VERSIONS.contains(&file.version) {
-            return Err(BadEnrollment::Version(file.version));
+        let versions = versions();
+        let likely = tables::likely_version_of(text).and_then(|number| versions.of(number));
+        if let Some(Ok(enrollment)) = likely.map(|version| (version.read)(text)) {
+            return Ok(enrollment);
+        }
+        // The version is looked at first: a later one may have other keys, and is to be known for what it is.
+        let version = match tables::version_of(text) {
+            Some(number) => versions
+                .of(number)
+                .ok_or(BadEnrollment::Version(number, versions.latest.number))?,
+            // It has none; what is wrong, and where, comes out all the same.
+            None => &versions.latest,
+        };
+        (version.read)(text)
+    }
+
+    /// Reads a file of version 1 or 2.
+    fn read(text: &str, version: u32) -> Result<Self, BadEnrollment> {
+        let file: File =
+            toml::from_str(text).map_err(|error| BadEnrollment::Toml(describe(text, &error)))?;
+        if file.version != u64::from(version) {
+            return Err(BadEnrollment::Version(file.version, version));
         }
         if file.token.is_empty() || file.token.len() > Self::MOST_TOKENS {
             return Err(BadEnrollment::Tokens);
@@ -54,7 +67,7 @@ impl Enrollment {
         let tokens = file
             .token
             .into_iter()
-            .map(|Table(token)| token.into_token(file.version))
+            .map(|Table(token)| token.into_token(version))
             .collect::<Result<Vec<_>, _>>()?;
         for (index, token) in tokens.iter().enumerate() {
             if tokens[..index].iter().any(|other| token.is_twin_of(other)) {
@@ -73,14 +86,10 @@ impl Enrollment {
         })
     }
 
-    /// The lowest version that can say it: whoever has no counter-based token has a file that older programs read.
-    fn version(&self) -> u64 {
+    /// Whether version 1 has words for it: whoever has no counter-based token has a file that older programs read.
+    fn is_of_version_1(&self) -> bool {
         let has_counters = |token: &Token| matches!(token.kind, Kind::Hotp { .. });
-        if self.tokens.iter().any(has_counters) {
-            WITH_COUNTERS
-        } else {
-            *VERSIONS.start()
-        }
+        !self.tokens.iter().any(has_counters)
     }
 
     /// Writes the file.
@@ -89,17 +98,18 @@ impl Enrollment {
         // Room for all of it at once: a buffer that grows leaves copies of secrets behind.
         let mut text = Zeroizing::new(String::with_capacity(Self::LONGEST_FILE));
         // Writing to a String cannot fail.
-        let _ = self.write(&mut text);
+        let _ = (versions().to_write(self).write)(self, &mut text);
         text
     }
 
-    fn write(&self, text: &mut String) -> std::fmt::Result {
+    /// Writes a file of version 1 or 2.
+    fn write(&self, version: u32, text: &mut String) -> std::fmt::Result {
         let quoted = |text: &str| toml::Value::from(text).to_string();
         writeln!(
             text,
             "# Written by nightlatch. Change it with the command, not by hand."
         )?;
-        writeln!(text, "version = {}", self.version())?;
+        writeln!(text, "version = {version}")?;
         writeln!(text, "user = {}", quoted(self.user.as_str()))?;
         writeln!(text, "uid = {}", self.uid)?;
         writeln!(text, "created = {}", self.created.to_rfc3339())?;
@@ -140,8 +150,8 @@ pub enum BadEnrollment {
     #[error("{0}")]
     Toml(String),
     /// A version that this program does not know.
-    #[error("version {0} is not known; this program reads versions up to {latest}", latest = VERSIONS.end())]
-    Version(u64),
+    #[error("version {0} is not known; this program reads versions up to {1}")]
+    Version(u64, u32),
     /// None, or too many.
     #[error("there must be 1 to {} tokens", Enrollment::MOST_TOKENS)]
     Tokens,
@@ -153,10 +163,33 @@ pub enum BadEnrollment {
     Value(&'static str),
 }
 
-/// The versions that this program writes and reads.
-pub(crate) const VERSIONS: RangeInclusive<u64> = 1..=WITH_COUNTERS;
+pub(crate) type EnrollmentVersion = Version<Enrollment, BadEnrollment>;
+
+pub(crate) const VERSION_1: EnrollmentVersion = Version {
+    number: 1,
+    read: |text| Enrollment::read(text, 1),
+    write: |enrollment, text| enrollment.write(1, text),
+};
+pub(crate) const VERSION_2: EnrollmentVersion = Version {
+    number: WITH_COUNTERS,
+    read: |text| Enrollment::read(text, WITH_COUNTERS),
+    write: |enrollment, text| enrollment.write(WITH_COUNTERS, text),
+};
 /// The first version that has counter-based tokens.
-const WITH_COUNTERS: u64 = 2;
+const WITH_COUNTERS: u32 = 2;
+
+/// The versions that this program reads and writes.
+fn versions() -> &'static Versions<Enrollment, BadEnrollment> {
+    static KNOWN: Versions<Enrollment, BadEnrollment> = Versions {
+        earlier: &[(VERSION_1, Enrollment::is_of_version_1)],
+        latest: VERSION_2,
+    };
+    #[cfg(test)]
+    if crate::testing::later::is_running() {
+        return &crate::testing::later::ENROLLMENTS;
+    }
+    &KNOWN
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -193,7 +226,7 @@ struct TokenTable {
 }
 
 impl TokenTable {
-    fn into_token(self, version: u64) -> Result<Token, BadEnrollment> {
+    fn into_token(self, version: u32) -> Result<Token, BadEnrollment> {
         let kind = match (self.kind.as_str(), self.period, self.counter) {
             ("totp", Some(period), None) => Kind::Totp { period },
             ("hotp", None, Some(counter)) if version >= WITH_COUNTERS => Kind::Hotp { counter },
@@ -403,11 +436,11 @@ mod tests {
     fn what_cannot_be_is_refused_and_says_which_value() {
         let good = enrollment().to_toml();
         for (old, new, error) in [
-            ("version = 1", "version = 0", BadEnrollment::Version(0)),
+            ("version = 1", "version = 0", BadEnrollment::Version(0, 2)),
             (
                 "version = 1",
                 "version = 3\ncolour = \"red\"",
-                BadEnrollment::Version(3),
+                BadEnrollment::Version(3, 2),
             ),
             (
                 "kind = \"totp\"",

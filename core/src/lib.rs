@@ -35,6 +35,7 @@ pub mod time;
 pub mod token;
 pub mod transaction;
 pub mod trust;
+mod versions;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

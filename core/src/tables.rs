@@ -9,6 +9,14 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+/// The `version` of a file as we write it, in a line of its own: a guess, for only the whole file tells. It spares reading it twice.
+pub(crate) fn likely_version_of(text: &str) -> Option<u64> {
+    let number = text
+        .lines()
+        .find_map(|line| line.strip_prefix("version = "))?;
+    number.parse().ok()
+}
+
 /// The `version` of a file, whatever else is in it: a later one may have other keys, and is to be known for what it is.
 pub(crate) fn version_of(text: &str) -> Option<u64> {
     #[derive(Deserialize)]

@@ -8,6 +8,8 @@ mod ticket;
 mod trust;
 
 pub use text::BadState;
+#[cfg(test)]
+pub(crate) use text::{StateVersion, VERSION_1, VERSION_2};
 pub use ticket::Ticket;
 pub use trust::TrustedPlace;
 

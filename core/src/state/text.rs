@@ -13,15 +13,12 @@ use crate::id::Id;
 use crate::place::Place;
 use crate::time::Time;
 use crate::token::{Drift, Step};
+use crate::versions::{Version, Versions};
 
 impl State {
-    /// The latest version of the format.
-    pub const LATEST_VERSION: u32 = 2;
-
-    /// The lowest version of the format that can say it: what nobody needs costs nobody the program that they had before.
-    #[must_use]
-    pub fn version(&self) -> u32 {
-        let is_old = self.standing == Standing::Beside
+    /// Whether version 1 has words for it: what nobody needs costs nobody the program that they had before.
+    fn is_of_version_1(&self) -> bool {
+        self.standing == Standing::Beside
             && self.closed == Closed::No
             && self.resync.is_none()
             && self.ticket.is_none()
@@ -29,24 +26,42 @@ impl State {
             && self
                 .tokens
                 .iter()
-                .all(|known| known.drift == Drift::NONE && known.waiting == Waiting::No);
-        if is_old { 1 } else { Self::LATEST_VERSION }
+                .all(|known| known.drift == Drift::NONE && known.waiting == Waiting::No)
     }
 
     /// The version and the body of a slot that has room for so many bytes. Where they are too few, the places that were trusted
     /// longest ago are forgotten until they do: a code is asked for there once more.
     #[must_use]
     pub fn to_body(&self, room: usize) -> (u32, String) {
-        let text = self.to_text();
+        let version = versions().to_write(self);
+        let mut text = String::with_capacity(512);
+        // Writing to a String cannot fail.
+        let _ = (version.write)(self, &mut text);
         if text.len() <= room {
-            return (self.version(), text);
+            return (version.number, text);
         }
         let mut shorter = self.clone();
         if shorter.forget_longest_trusted() {
             shorter.to_body(room)
         } else {
-            (self.version(), text)
+            (version.number, text)
         }
+    }
+
+    /// Reads the body of a slot of that version.
+    ///
+    /// # Errors
+    ///
+    /// `None` where a later program wrote it; and the text may not be one of that version.
+    pub(crate) fn of_body(version: u32, text: &[u8]) -> Option<Result<Self, BadState>> {
+        let version = versions().of(version.into())?;
+        let text = std::str::from_utf8(text).map_err(|_| BadState { line: 0 });
+        Some(text.and_then(version.read))
+    }
+
+    /// The latest version of a body that this program knows.
+    pub(crate) fn latest_version() -> u32 {
+        versions().latest.number
     }
 
     /// Writes the body of a slot.
@@ -236,6 +251,36 @@ impl Bucket {
     }
 }
 
+pub(crate) type StateVersion = Version<State, BadState>;
+
+pub(crate) const VERSION_1: StateVersion = Version {
+    number: 1,
+    // What a version does not have, it never says.
+    read: |text| match State::parse(text) {
+        Ok(state) if !state.is_of_version_1() => Err(BadState { line: 0 }),
+        read => read,
+    },
+    write: State::write,
+};
+pub(crate) const VERSION_2: StateVersion = Version {
+    number: 2,
+    read: State::parse,
+    write: State::write,
+};
+
+/// The versions that this program reads and writes.
+fn versions() -> &'static Versions<State, BadState> {
+    static KNOWN: Versions<State, BadState> = Versions {
+        earlier: &[(VERSION_1, State::is_of_version_1)],
+        latest: VERSION_2,
+    };
+    #[cfg(test)]
+    if crate::testing::later::is_running() {
+        return &crate::testing::later::STATES;
+    }
+    &KNOWN
+}
+
 /// The text is not a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a state (line {line})")]
@@ -350,7 +395,7 @@ mod tests {
         let (version, text) = largest().to_body(ROOM);
         assert!(text.len() <= ROOM && text.len() > ROOM - 150, "{text}");
         let read = State::parse(&text).unwrap();
-        assert_eq!((version, read.version()), (2, 2));
+        assert_eq!((version, read.to_body(ROOM).0), (2, 2));
         // The first ones were trusted last.
         assert!((1..State::MOST_TRUSTED).contains(&read.trusted.len()));
         assert_eq!(read.trusted, largest().trusted[..read.trusted.len()]);
@@ -371,7 +416,7 @@ mod tests {
             known.drift = Drift::NONE;
             known.waiting = Waiting::No;
         }
-        assert_eq!(plain.version(), 1);
+        assert_eq!(plain.to_body(ROOM).0, 1);
         let whole = largest();
         let facts: [fn(&mut State, State); 7] = [
             |state, _| state.standing = Standing::Alone,
@@ -385,7 +430,7 @@ mod tests {
         for (number, add) in facts.into_iter().enumerate() {
             let mut state = plain.clone();
             add(&mut state, whole.clone());
-            assert_eq!(state.version(), 2, "{number}");
+            assert_eq!(state.to_body(ROOM).0, 2, "{number}");
             assert_eq!(State::parse(&state.to_text()), Ok(state));
         }
     }

@@ -6,7 +6,7 @@ use super::slots::Next;
 use super::states::{OpenState, StateFiles};
 use super::{Change, Past, Record, StoreError};
 use crate::account::UserName;
-use crate::enrollment::{self, BadEnrollment, Enrollment};
+use crate::enrollment::{BadEnrollment, Enrollment};
 use crate::safe_file::{Directory, Guard};
 use crate::state::{Integrity, Standing, State};
 
@@ -224,9 +224,9 @@ fn read_enrollment(
     let text =
         std::str::from_utf8(&bytes).map_err(|_| malformed("not text in UTF-8".to_owned()))?;
     let enrollment = Enrollment::parse(text).map_err(|error| match error {
-        BadEnrollment::Version(version) => {
+        BadEnrollment::Version(version, known) => {
             let path = directory.path().join(ENROLLMENT);
-            StoreError::unknown_version(path, version, *enrollment::VERSIONS.end())
+            StoreError::unknown_version(path, version, known.into())
         }
         error => malformed(error.to_string()),
     })?;

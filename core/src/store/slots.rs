@@ -17,8 +17,6 @@
 //!
 //! Numbers are little-endian.
 
-use std::ops::RangeInclusive;
-
 use super::StoreError;
 use crate::safe_file::FileIdentity;
 use crate::state::{Integrity, State};
@@ -206,14 +204,9 @@ fn decode(slot: &[u8]) -> Decoded {
         return Decoded::Bad;
     }
     let version = u32::from_le_bytes(array(slot, 8));
-    if !VERSIONS.contains(&version) {
+    let Some(state) = State::of_body(version, &slot[HEADER..end]) else {
         return Decoded::OfVersion(version);
-    }
-    let state = std::str::from_utf8(&slot[HEADER..end])
-        .ok()
-        .and_then(|text| State::parse(text).ok())
-        // What a version does not have, it never says.
-        .filter(|state| state.version() <= version);
+    };
     state.map_or(Decoded::Foreign, |state| {
         Decoded::Well(Contents {
             sequence: number(16),
@@ -241,8 +234,6 @@ fn checksum(slot: &[u8], end: usize) -> u32 {
 }
 
 const MAGIC: &[u8] = b"NLATCHST";
-/// The versions of a slot that this program writes and reads.
-pub(super) const VERSIONS: RangeInclusive<u32> = 1..=State::LATEST_VERSION;
 const SUM_AT: usize = 40;
 const HEADER: usize = 44;
 

@@ -259,7 +259,7 @@ impl OpenState {
             Some(version) => Err(StoreError::unknown_version(
                 self.path.clone(),
                 u64::from(version),
-                u64::from(*slots::VERSIONS.end()),
+                u64::from(State::latest_version()),
             )),
             None => Ok(found),
         }

@@ -4,6 +4,8 @@ mod clock;
 #[cfg(test)]
 mod home;
 #[cfg(test)]
+pub(crate) mod later;
+#[cfg(test)]
 pub(crate) mod own_process;
 #[cfg(test)]
 pub(crate) mod scene;

@@ -21,6 +21,7 @@ mod alone;
 mod going_on;
 mod hostile;
 mod state_file;
+mod versions;
 
 /// A store of its own for each test.
 struct House {
