@@ -31,6 +31,46 @@ impl Page {
     /// `docs/pam.md`
     pub const PAM: Self = Self(include_str!("../../docs/pam.md"));
 
+    /// `docs/emergency.md`
+    pub const EMERGENCY: Self = Self(include_str!("../../docs/emergency.md"));
+
+    /// The headings below the page's title, of whatever rank.
+    pub fn headings(self) -> Vec<&'static str> {
+        self.sections()
+            .into_iter()
+            .map(|(heading, _)| heading)
+            .collect()
+    }
+
+    /// What stands below a heading, up to the next one.
+    pub fn section(self, heading: &str) -> &'static str {
+        let mut sections = self.sections().into_iter();
+        let found = sections.find_map(|(name, text)| (name == heading).then_some(text));
+        found.unwrap_or_else(|| panic!("the page has no section {heading:?}"))
+    }
+
+    fn sections(self) -> Vec<(&'static str, &'static str)> {
+        let (mut at, mut is_fenced) = (0, false);
+        // Where each begins and ends, its heading included.
+        let mut begins = Vec::new();
+        for line in self.0.split_inclusive('\n') {
+            is_fenced ^= line.starts_with("```");
+            if !is_fenced && line.starts_with("##") {
+                begins.push(at);
+            }
+            at += line.len();
+        }
+        let ends = begins.iter().copied().skip(1).chain([self.0.len()]);
+        let whole = begins
+            .iter()
+            .zip(ends)
+            .map(|(&begin, end)| &self.0[begin..end]);
+        whole
+            .map(|section| section.split_once('\n').unwrap_or((section, "")))
+            .map(|(heading, text)| (heading.trim_start_matches('#').trim(), text))
+            .collect()
+    }
+
     /// The recipe for `file` that comes first after `words` (a heading, say).
     pub fn recipe(self, words: &str, file: &str) -> Recipe {
         let title = format!("# {file}");
@@ -200,6 +240,14 @@ mod tests {
         "```\n# /etc/a\nbefore\n```\n## Here\n   ```\n   # /etc/b\n   other\n   ```\nor\n   ```conf\n   # /etc/a\n   \
          one 1\n\n   two 2\n   ```\n```\n$ sudo says hello\nhello\n```\n",
     );
+
+    #[test]
+    fn a_section_is_what_stands_below_its_heading_up_to_the_next_one() {
+        let page = Page("# A\nwords\n## B\n```\n## no heading\n```\n### C\nc\n## D\n");
+        assert_eq!(page.headings(), ["B", "C", "D"]);
+        assert_eq!(page.section("B"), "```\n## no heading\n```\n");
+        assert_eq!((page.section("C"), page.section("D")), ("c\n", ""));
+    }
 
     #[test]
     fn a_recipe_is_the_block_for_its_file_after_the_words() {
