@@ -5,11 +5,13 @@
 
 mod find;
 mod invitation;
+mod temporary;
 
 pub(crate) use find::window;
 
 use find::{Finding, Search, find_backup_code};
 use invitation::invitation;
+use temporary::find_temporary_code;
 
 use crate::account::UserName;
 use crate::answer::{Answer, BadAnswer};
@@ -17,7 +19,7 @@ use crate::backup_codes::{BackupCode, BackupCodeError, Cost, Digest, Salt};
 use crate::enrollment::Enrollment;
 use crate::id::Id;
 use crate::place::Place;
-use crate::state::{Closed, Integrity, Resync, State, Ticket, WrongCodes};
+use crate::state::{Closed, Integrity, News, Resync, State, TemporaryCode, Ticket, WrongCodes};
 use crate::store::Record;
 use crate::throttle::{Gate, Throttle};
 use crate::time::Time;
@@ -173,6 +175,8 @@ pub struct Accepted {
     pub wrong: WrongCodes,
     /// How many backup codes were not spent yet, of somebody who has any.
     pub backup_codes_left: Option<usize>,
+    /// What they are to know of a temporary code that was made for them.
+    pub temporary_code: Option<News>,
 }
 
 /// A second factor.
@@ -190,6 +194,8 @@ pub enum Factor {
         /// How many are left.
         left: usize,
     },
+    /// A temporary code.
+    TemporaryCode,
     /// A token that was set up in this login, and is kept in the account phase.
     NewToken(Label),
 }
@@ -222,6 +228,8 @@ pub enum Refusal {
     TokenWaits,
     /// A right backup code, but the state may be too old to know whether it was spent.
     BackupCodesWait,
+    /// A right temporary code, but it ended.
+    TemporaryCodeOver,
     /// Nothing is enrolled.
     NotEnrolled,
     /// What is enrolled belongs to an account of another uid.
@@ -254,6 +262,8 @@ pub enum Next {
     CodeOfToken,
     /// Another backup code.
     BackupCode,
+    /// Another temporary code.
+    TemporaryCode,
 }
 
 impl Refusal {
@@ -268,6 +278,7 @@ impl Refusal {
             Self::Wrong { .. }
             | Self::Replayed { .. }
             | Self::Locked { .. }
+            | Self::TemporaryCodeOver
             | Self::NotEnrolled
             | Self::UnknownUser
             | Self::Denied { .. }
@@ -291,6 +302,7 @@ impl Refusal {
             Self::Closed => "closed",
             Self::TokenWaits => "token-waits",
             Self::BackupCodesWait => "backup-codes-wait",
+            Self::TemporaryCodeOver => "temporary-code-over",
             Self::NotEnrolled => "not-enrolled",
             Self::OtherUid => "other-uid",
             Self::UnknownUser => "unknown-user",
@@ -398,7 +410,8 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
             let set = enrollment.backup_codes.as_ref();
             let (salt, cost) = salt_and_cost(record);
             match attempt.digest_under(&salt, cost) {
-                Some(digest) => find_backup_code(set, &state, digest),
+                Some(digest) => find_temporary_code(&state, &salt, digest, attempt.place, now)
+                    .unwrap_or_else(|| find_backup_code(set, &state, digest)),
                 None => return Decision::NeedsDigest(salt, cost),
             }
         }
@@ -406,8 +419,17 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
     match finding {
         Finding::Fresh { factor, spend } => {
             spend.note_in(&mut state);
+            // Who uses a temporary code knows of it, and may not be whose it is.
+            let temporary_code = state
+                .news_of_temporary_code()
+                .filter(|_| factor != Factor::TemporaryCode);
             let wrong = match attempt.told {
-                Told::Now => std::mem::take(&mut state.wrong),
+                Told::Now => {
+                    if factor != Factor::TemporaryCode {
+                        state.note_told_of_temporary_code(now);
+                    }
+                    std::mem::take(&mut state.wrong)
+                }
                 Told::Later => state.wrong.clone(),
             };
             state.note_success(attempt.place, now);
@@ -416,6 +438,7 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
                 factor,
                 wrong,
                 backup_codes_left: state.backup_codes_left(enrollment),
+                temporary_code,
             };
             Decision::Answer(Verdict::Accepted(accepted), Some(state))
         }
@@ -531,10 +554,16 @@ pub(crate) fn salt_and_cost(record: &Record) -> (Salt, Cost) {
         .enrollment
         .as_ref()
         .map(|enrollment| enrollment.backup_codes.as_ref());
-    match (set, &record.state.ticket) {
-        (Some(Some(set)), _) => (set.salt, set.cost),
-        (None, Some(ticket)) => (ticket.salt, Ticket::COST),
-        (Some(None), _) | (None, None) => (Salt::from_bytes([0; 16]), Cost::DEFAULT),
+    let State {
+        ticket,
+        temporary_code,
+        ..
+    } = &record.state;
+    match (set, ticket, temporary_code) {
+        (Some(Some(set)), ..) => (set.salt, set.cost),
+        (Some(None), _, Some(code)) => (code.salt, TemporaryCode::COST),
+        (None, Some(ticket), _) => (ticket.salt, Ticket::COST),
+        (Some(None), _, None) | (None, None, _) => (Salt::from_bytes([0; 16]), Cost::DEFAULT),
     }
 }
 

@@ -50,7 +50,7 @@ impl Field {
     pub fn before(&self, factor: &Factor) -> &[u8] {
         match factor {
             Factor::Token { digits, .. } => self.without_last(usize::from(digits.get())),
-            Factor::BackupCode { .. } => {
+            Factor::BackupCode { .. } | Factor::TemporaryCode => {
                 self.without_last(self.backup_code().map_or(0, |(length, _)| length))
             }
             // Nobody enrolls through a field for both.

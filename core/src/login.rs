@@ -305,7 +305,9 @@ impl<'w> Login<'w> {
         let record = self.world.store.look(&account.name).ok()?;
         // Where nothing is enrolled, nothing could be right.
         record.enrollment.as_ref()?;
-        let mut attempt = Attempt::new(account.uid, self.place, answer, &self.rules);
+        // What they are to be told, nobody tells them now.
+        let mut attempt =
+            Attempt::new(account.uid, self.place, answer, &self.rules).telling_nobody();
         attempt.prepare(&record).ok()?;
         let mut uncharged = Uncharged(attempt);
         let World { store, clock, .. } = self.world;
@@ -524,6 +526,7 @@ impl Conversation for Login<'_> {
                     factor,
                     wrong: WrongCodes::default(),
                     backup_codes_left: None,
+                    temporary_code: None,
                 }));
             }
         }

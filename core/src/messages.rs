@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::check::{Accepted, Factor, Next, Refusal};
 use crate::config::{Day, LoginConfig};
 use crate::place::Place;
-use crate::state::WrongCodes;
+use crate::state::{News, WrongCodes};
 use crate::transaction::NotKept;
 
 /// The question.
@@ -56,6 +56,12 @@ pub fn refused(refusal: &Refusal, login: &LoginConfig, longest_lock: Duration) -
         }
         Refusal::Replayed { next: Next::CodeOfToken } => "That code was already used. Let your token make the next one.".to_owned(),
         Refusal::Replayed { next: Next::BackupCode } => "That backup code was already used. Use another one.".to_owned(),
+        Refusal::Replayed { next: Next::TemporaryCode } => {
+            "That temporary code was already used. Ask your administrator for another one.".to_owned()
+        }
+        Refusal::TemporaryCodeOver => {
+            "That temporary code does not hold any more. Ask your administrator for a new one.".to_owned()
+        }
         Refusal::BackupCodesWait => {
             "Backup codes wait for your administrator since the system was restored. Use your token, or ask."
                 .to_owned()
@@ -96,23 +102,37 @@ pub fn unavailable(login: &LoginConfig, longest_lock: Duration) -> String {
 /// What is said after a success: nothing as a rule.
 #[must_use]
 pub fn accepted(accepted: &Accepted) -> Option<String> {
-    let mut text = String::new();
-    if let Factor::BackupCode { left } = accepted.factor {
-        text = match left {
-            0 => "Backup code accepted. It was the last one; ask your administrator for new ones."
+    let factor = match accepted.factor {
+        Factor::BackupCode { left: 0 } => Some(
+            "Backup code accepted. It was the last one; ask your administrator for new ones."
                 .to_owned(),
-            _ => {
-                format!("Backup code accepted. {left} left; your administrator can make new ones.")
-            }
-        };
+        ),
+        Factor::BackupCode { left } => Some(format!(
+            "Backup code accepted. {left} left; your administrator can make new ones."
+        )),
+        Factor::TemporaryCode => Some(
+            "Temporary code accepted. It opens nothing more; before the next login, talk to your administrator."
+                .to_owned(),
+        ),
+        Factor::Token { .. } | Factor::NewToken(_) => None,
+    };
+    let wrong = (accepted.wrong.count > 0).then(|| wrong_codes(&accepted.wrong));
+    let news = accepted.temporary_code.map(temporary_code);
+    let said: Vec<String> = [factor, wrong, news].into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join(" "))
+}
+
+/// What became of a temporary code, for whoever it was made for: somebody else may have asked for it in their name.
+#[must_use]
+pub fn temporary_code(news: News) -> String {
+    match news {
+        News::Made => "Your administrator made a temporary code for you. If you did not ask for it, tell them."
+            .to_owned(),
+        News::Used { from } => format!(
+            "A temporary code that your administrator made for you was used, from {}. If that was not you, tell them at once.",
+            said_of(&from)
+        ),
     }
-    if accepted.wrong.count > 0 {
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(&wrong_codes(&accepted.wrong));
-    }
-    (!text.is_empty()).then_some(text)
 }
 
 /// What is said where the code that was to prove a new token is none of it, in front of the next question for one.
@@ -295,6 +315,7 @@ mod tests {
                 factor,
                 wrong: wrong.clone(),
                 backup_codes_left: None,
+                temporary_code: None,
             })
             .unwrap()
         };

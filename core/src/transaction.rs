@@ -7,12 +7,16 @@ mod add_token;
 mod closing;
 mod invitation;
 mod keep;
+mod temporary;
 mod trust;
 
 pub use add_token::{AddToken, NotAdded};
 pub use closing::{Close, Closing, NotClosed};
 pub use invitation::{CancelInvite, Earlier, Invite, NoInvitation, NotInvited, make_ticket};
 pub use keep::{Keep, NotKept};
+pub use temporary::{
+    CancelTemporaryCode, EarlierCode, MakeTemporaryCode, NoTemporaryCode, NotCancelled,
+};
 pub use trust::ForgetTrust;
 
 use crate::account::UserName;
@@ -207,6 +211,7 @@ impl Transaction for Enroll<'_> {
         }
         let mut state = state_to_change(record, self.rules, now);
         state.forget_trust();
+        state.end_temporary_code();
         // "Disabled until enrolled anew", and then the count begins anew; other locks outlive an enrollment. The tokens of
         // the enrollment before stay disabled, so that nothing is forgiven if the new one cannot be written.
         if state.is_disabled() {
@@ -237,6 +242,7 @@ fn add_enrollment(
         // Names get reused: where somebody else got in is no place of this person.
         state.forget_places();
         state.wrong = WrongCodes::default();
+        state.temporary_code = None;
     }
     // An invitation was for somebody who had nothing.
     state.ticket = None;
@@ -290,6 +296,7 @@ impl Transaction for RenewCodes<'_> {
         // The old set goes on waiting, if it did, until the new one is in its place.
         let mut state = state_to_change(record, self.rules, now);
         state.forget_trust();
+        state.end_temporary_code();
         if state.waiting.is_some() {
             // New codes do not wait; what the old ones said of the tokens is still so.
             for token in &enrollment.tokens {
@@ -342,6 +349,7 @@ impl Transaction for Remove<'_> {
         } else {
             let mut state = state_to_change(record, self.rules, now);
             state.forget_trust();
+            state.end_temporary_code();
             (Ok(Removed::Token), Change::Enrollment(left, state))
         }
     }
@@ -419,6 +427,8 @@ impl Transaction for Unlock<'_> {
                     });
                 }
                 state.forget_trust_after(now);
+                // How long it still holds nobody knows.
+                state.end_temporary_code();
                 state.resync = None;
                 for known in &mut state.places {
                     known.last_success = known.last_success.min(now);

@@ -101,6 +101,7 @@ fn the_page_for_people_has_what_they_are_told() {
             factor: Factor::BackupCode { left },
             wrong: WrongCodes::default(),
             backup_codes_left: None,
+            temporary_code: None,
         };
         messages::accepted(&accepted).unwrap()
     };

@@ -454,6 +454,16 @@ def body_of(content: bytes, version: int) -> Body:
         id, salt, hash, expires = exactly(4, words)
         identifier(id), identifier(salt), number(expires, 64)
         understood(HASH.fullmatch(hash) is not None)
+    for words in lines.take("temporary", 0, once):
+        understood(len(words) >= 4)
+        id, salt, hash, expires, *rest = words
+        identifier(id), identifier(salt), number(expires, 64)
+        understood(HASH.fullmatch(hash) is not None)
+        if rest[:1] == ["used"]:
+            at, where = exactly(2, rest[1:])
+            number(at, 64), place(where)
+        else:
+            understood(rest in ([], ["told"]))
     trusted: dict[str, int] = {}
     for words in lines.take("trusted", 0, 16 * once):
         service, where, since = exactly(3, words)

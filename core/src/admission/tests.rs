@@ -179,6 +179,7 @@ fn after_a_login_few_codes_and_a_deadline_are_told_of() {
             factor,
             wrong: WrongCodes::default(),
             backup_codes_left,
+            temporary_code: None,
         })
     };
     let token = || Factor::Token {

@@ -59,6 +59,7 @@ impl Line {
         match &accepted.factor {
             Factor::Token { label, .. } => self.quoted("token", label.as_str()),
             Factor::BackupCode { left } => self.word("factor", "backup-code").word("left", left),
+            Factor::TemporaryCode => self.word("factor", "temporary-code"),
             Factor::NewToken(label) => self
                 .word("factor", "new-token")
                 .quoted("token", label.as_str()),

@@ -122,6 +122,22 @@ pub enum Event<'a> {
         /// How many.
         count: usize,
     },
+    /// Somebody got a temporary code; an earlier one ended.
+    TemporaryCodeMade {
+        /// Who.
+        user: &'a str,
+        /// By whom.
+        by: &'a str,
+        /// Until when it holds.
+        expires: Time,
+    },
+    /// A temporary code was taken back.
+    TemporaryCodeCancelled {
+        /// Whose.
+        user: &'a str,
+        /// By whom.
+        by: &'a str,
+    },
     /// A token was taken away.
     TokenRemoved {
         /// Whose.
@@ -153,6 +169,8 @@ pub enum Event<'a> {
         user: &'a str,
         /// By whom.
         by: &'a str,
+        /// Why, in their words.
+        reason: Option<&'a str>,
     },
     /// Somebody got an invitation to enroll; an earlier one ended.
     Invited {
@@ -251,6 +269,8 @@ impl Event<'_> {
             | Self::EnrolledAtLogin { .. }
             | Self::TokenAdded { .. }
             | Self::CodesRenewed { .. }
+            | Self::TemporaryCodeMade { .. }
+            | Self::TemporaryCodeCancelled { .. }
             | Self::TokenRemoved { .. }
             | Self::EnrollmentRemoved { .. }
             | Self::Unlocked { .. }
@@ -364,6 +384,13 @@ impl Event<'_> {
             Self::CodesRenewed { user, by, count } => {
                 line.change("codes-renewed", user, by).word("count", count);
             }
+            Self::TemporaryCodeMade { user, by, expires } => {
+                line.change("temporary-code-made", user, by)
+                    .word("expires", expires.to_rfc3339());
+            }
+            Self::TemporaryCodeCancelled { user, by } => {
+                line.change("temporary-code-cancelled", user, by);
+            }
             Self::TokenRemoved { user, by, label } => {
                 line.change("token-removed", user, by)
                     .quoted("token", label);
@@ -374,8 +401,11 @@ impl Event<'_> {
             Self::Unlocked { user, by, mended } => {
                 line.change("unlocked", user, by).word("mended", mended);
             }
-            Self::Locked { user, by } => {
+            Self::Locked { user, by, reason } => {
                 line.change("locked", user, by);
+                if let Some(reason) = reason {
+                    line.quoted("reason", reason);
+                }
             }
             Self::Invited { user, by, expires } => {
                 line.change("invited", user, by)

@@ -28,6 +28,7 @@ fn events_are_rendered_as_documented() {
         },
         wrong: WrongCodes::default(),
         backup_codes_left: None,
+        temporary_code: None,
     };
     let backup = Accepted {
         factor: Factor::BackupCode { left: 7 },
@@ -36,6 +37,7 @@ fn events_are_rendered_as_documented() {
             from: Vec::new(),
         },
         backup_codes_left: None,
+        temporary_code: None,
     };
     for (event, line) in [
         (
@@ -92,7 +94,7 @@ fn events_are_rendered_as_documented() {
 
 /// One of each event with every key that it can have. An event that is missing here does not compile: see `place_of`.
 fn one_of_each<'a>(
-    accepted: &'a [Accepted; 3],
+    accepted: &'a [Accepted; 4],
     refusal: &'a Refusal,
     unresolved: &'a Problem,
 ) -> Vec<Event<'a>> {
@@ -149,7 +151,11 @@ fn one_of_each<'a>(
             kind: "hotp",
             proved: true,
         },
-        Event::Locked { user, by },
+        Event::Locked {
+            user,
+            by,
+            reason: Some("a strange call"),
+        },
         Event::Invited {
             user,
             by,
@@ -167,6 +173,13 @@ fn one_of_each<'a>(
             label,
             by: Opened::ByPolicy,
         },
+        Event::Accepted(origin, &accepted[3]),
+        Event::TemporaryCodeMade {
+            user,
+            by,
+            expires: NOW,
+        },
+        Event::TemporaryCodeCancelled { user, by },
     ]
 }
 
@@ -177,6 +190,7 @@ fn place_of(event: &Event<'_>) -> usize {
             Factor::Token { .. } => 0,
             Factor::BackupCode { .. } => 1,
             Factor::NewToken(_) => 21,
+            Factor::TemporaryCode => 24,
         },
         Event::Rejected(..) => 2,
         Event::Unavailable(..) => 3,
@@ -199,6 +213,8 @@ fn place_of(event: &Event<'_>) -> usize {
         Event::TrustForgotten { .. } => 20,
         Event::Offered { .. } => 22,
         Event::EnrolledAtLogin { .. } => 23,
+        Event::TemporaryCodeMade { .. } => 25,
+        Event::TemporaryCodeCancelled { .. } => 26,
     }
 }
 
@@ -233,11 +249,13 @@ fn the_documentation_has_every_event_with_its_severity_and_keys() {
         },
         Factor::BackupCode { left: 7 },
         Factor::NewToken(Label::parse("phone").unwrap()),
+        Factor::TemporaryCode,
     ]
     .map(|factor| Accepted {
         factor,
         wrong: wrong.clone(),
         backup_codes_left: None,
+        temporary_code: None,
     });
     let locked = Refusal::Wrong { locked_for: 30 };
     let unresolved = Problem::from("something".to_owned());
@@ -290,6 +308,7 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::InvitationOver,
         Refusal::NotProved,
         Refusal::EnrolledMeanwhile,
+        Refusal::TemporaryCodeOver,
     ]
 }
 
@@ -313,6 +332,7 @@ fn place_of_refusal(refusal: &Refusal) -> usize {
         Refusal::InvitationOver => 14,
         Refusal::NotProved => 15,
         Refusal::EnrolledMeanwhile => 16,
+        Refusal::TemporaryCodeOver => 17,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::backup_codes::{BackupCodes, Digest};
 use crate::enrollment::Enrollment;
 use crate::id::Id;
 use crate::place::Place;
-use crate::state::{Resync, State, TokenState, Waiting};
+use crate::state::{Fate, Resync, State, TokenState, Waiting};
 use crate::time::Time;
 use crate::token::{Counter, Drift, Kind, Period, Step, Token};
 
@@ -37,6 +37,10 @@ pub(super) enum Spend {
         set: Id,
         number: u8,
     },
+    TemporaryCode {
+        at: Time,
+        from: Place,
+    },
 }
 
 impl Spend {
@@ -50,6 +54,11 @@ impl Spend {
                 let bit = 1 << number;
                 for spent in state.spent.iter_mut().filter(|spent| spent.set == set) {
                     spent.codes |= bit;
+                }
+            }
+            Self::TemporaryCode { at, from } => {
+                if let Some(code) = &mut state.temporary_code {
+                    code.fate = Fate::Used { at, from };
                 }
             }
         }

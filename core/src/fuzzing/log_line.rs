@@ -73,6 +73,7 @@ fn line(kind: u8, names: &[&str; NAMES]) -> String {
             from: Vec::new(),
         },
         backup_codes_left: None,
+        temporary_code: None,
     };
     let rendered = |event: Event<'_>| event.render();
     match kind % 32 {
@@ -145,7 +146,11 @@ fn line(kind: u8, names: &[&str; NAMES]) -> String {
             kind: "hotp",
             proved: true,
         }),
-        22 => rendered(Event::Locked { user, by }),
+        22 => rendered(Event::Locked {
+            user,
+            by,
+            reason: (kind & 0x80 == 0).then_some(text),
+        }),
         23 => rendered(Event::Invited {
             user,
             by,
@@ -153,6 +158,13 @@ fn line(kind: u8, names: &[&str; NAMES]) -> String {
         }),
         24 => rendered(Event::InvitationCancelled { user, by }),
         25 => rendered(Event::TrustForgotten { user, by, count: 2 }),
+        26 => rendered(Event::TemporaryCodeMade {
+            user,
+            by,
+            expires: Time::from_unix(1_795_487_400),
+        }),
+        27 => rendered(Event::TemporaryCodeCancelled { user, by }),
+        28 => rendered(Event::Accepted(origin, &accepted(Factor::TemporaryCode))),
         _ => rendered(Event::Unlocked {
             user,
             by,

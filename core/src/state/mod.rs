@@ -3,10 +3,12 @@
 //! It is kept as text, one fact a line (`text.rs`), so that the largest state fits a slot and is read in microseconds. A state may exist without an
 //! enrollment. Its meaning is decided in [`check`](mod@crate::check) and [`throttle`](crate::throttle); here it is only kept.
 
+mod temporary;
 mod text;
 mod ticket;
 mod trust;
 
+pub use temporary::{Fate, News, TemporaryCode};
 pub use text::BadState;
 #[cfg(test)]
 pub(crate) use text::{StateVersion, VERSION_1, VERSION_2};
@@ -44,6 +46,8 @@ pub struct State {
     pub waiting: Option<Id>,
     /// An open invitation.
     pub ticket: Option<Ticket>,
+    /// A temporary code.
+    pub temporary_code: Option<TemporaryCode>,
     /// Where a code was given, at most [`MOST_TRUSTED`](Self::MOST_TRUSTED).
     pub trusted: Vec<TrustedPlace>,
     /// How far what was read can be believed. Not written: it is what the store found.
@@ -275,7 +279,7 @@ impl State {
 
     /// Draws the consequences of a file that cannot be fully believed, after which the state is one that may be written:
     /// every step that would be accepted now counts as used, since one that was is perhaps not known; no place is trusted and no
-    /// resynchronisation or invitation open; and in a copied file the backup codes and the counter-based tokens wait, since what was spent
+    /// resynchronisation, invitation or temporary code open; and in a copied file the backup codes and the counter-based tokens wait, since what was spent
     /// of them is perhaps not known.
     ///
     /// Every change of a state begins with this. Says whether there was anything to draw.
@@ -287,6 +291,7 @@ impl State {
         self.burn_steps(enrollment, rules, now);
         self.resync = None;
         self.ticket = None;
+        self.end_temporary_code();
         self.forget_trust();
         if found == Integrity::Copied {
             self.waiting = enrollment.backup_codes.as_ref().map(|set| set.id);
@@ -346,6 +351,7 @@ impl State {
         self.spent != before.spent
             || self.closed != before.closed
             || self.ticket != before.ticket
+            || self.temporary_code != before.temporary_code
             || self.tokens.iter().any(|known| {
                 before.token(known.id).is_some_and(|before| {
                     known.drift != before.drift
@@ -385,6 +391,7 @@ impl State {
             .take_if(|waiting| set.is_none_or(|set| set.id != *waiting));
         self.resync
             .take_if(|resync| tokens.iter().all(|token| token.id != resync.token));
+        self.keep_temporary_code_of(enrollment);
     }
 
     /// Takes back what [`keep_only`](Self::keep_only) forgot of `before`. A login does: while an enrollment is replaced, the

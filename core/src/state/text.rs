@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::str::FromStr;
 
 use super::{
-    Bucket, Closed, KnownPlace, Resync, SpentCodes, Standing, State, Ticket, TokenState,
-    TrustedPlace, Usable, Waiting, WrongCodes,
+    Bucket, Closed, Fate, KnownPlace, Resync, SpentCodes, Standing, State, TemporaryCode, Ticket,
+    TokenState, TrustedPlace, Usable, Waiting, WrongCodes,
 };
 use crate::backup_codes::{Digest, Salt};
 use crate::config::ServiceName;
@@ -22,6 +22,7 @@ impl State {
             && self.closed == Closed::No
             && self.resync.is_none()
             && self.ticket.is_none()
+            && self.temporary_code.is_none()
             && self.trusted.is_empty()
             && self
                 .tokens
@@ -130,6 +131,9 @@ impl State {
                 ticket.expires.unix()
             )?;
         }
+        if let Some(code) = &self.temporary_code {
+            code.write(text)?;
+        }
         for trusted in &self.trusted {
             let (service, place) = (trusted.service.as_str(), trusted.place);
             writeln!(text, "trusted {service} {place} {}", trusted.since.unix())?;
@@ -206,6 +210,7 @@ impl State {
                     expires: Time::from_unix(number(words.next()?)?),
                 });
             }
+            "temporary" => self.temporary_code = Some(TemporaryCode::read(&mut words)?),
             "trusted" => {
                 let trusted = TrustedPlace {
                     service: ServiceName::try_from(words.next()?.to_owned()).ok()?,
@@ -239,6 +244,42 @@ impl TokenState {
             }
         }
         Some(token)
+    }
+}
+
+impl TemporaryCode {
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let (beside, salt, digest) = (self.beside, self.salt, self.digest.to_hex());
+        write!(
+            text,
+            "temporary {beside} {salt} {digest} {}",
+            self.expires.unix()
+        )?;
+        match self.fate {
+            Fate::Untold => {}
+            Fate::Told => text.push_str(" told"),
+            Fate::Used { at, from } => write!(text, " used {} {from}", at.unix())?,
+        }
+        text.push('\n');
+        Ok(())
+    }
+
+    fn read<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
+        Some(Self {
+            beside: Id::parse(words.next()?).ok()?,
+            salt: Salt::parse(words.next()?)?,
+            digest: Digest::parse(words.next()?)?,
+            expires: Time::from_unix(number(words.next()?)?),
+            fate: match words.next() {
+                None => Fate::Untold,
+                Some("told") => Fate::Told,
+                Some("used") => Fate::Used {
+                    at: Time::from_unix(number(words.next()?)?),
+                    from: Place::parse(words.next()?).ok()?,
+                },
+                Some(_) => return None,
+            },
+        })
     }
 }
 
@@ -333,6 +374,16 @@ mod tests {
                 digest: Digest::parse(&"f".repeat(64)).unwrap(),
                 expires: Time::from_unix(u64::MAX),
             }),
+            temporary_code: Some(TemporaryCode {
+                beside: id(0),
+                salt: Salt::from_bytes([0xff; 16]),
+                digest: Digest::parse(&"f".repeat(64)).unwrap(),
+                expires: Time::from_unix(u64::MAX),
+                fate: Fate::Used {
+                    at: Time::from_unix(u64::MAX),
+                    from: place(0),
+                },
+            }),
             trusted: (0..State::MOST_TRUSTED)
                 .map(|index| TrustedPlace {
                     service: ServiceName::try_from("s".repeat(64)).unwrap(),
@@ -387,7 +438,7 @@ mod tests {
         let mut largest = largest();
         largest.forget_trust();
         let bytes = largest.to_text().len();
-        assert!(bytes <= 3584, "{bytes} bytes");
+        assert!(bytes <= 3840, "{bytes} bytes");
     }
 
     #[test]
@@ -411,6 +462,7 @@ mod tests {
         plain.closed = Closed::No;
         plain.resync = None;
         plain.ticket = None;
+        plain.temporary_code = None;
         plain.forget_trust();
         for known in &mut plain.tokens {
             known.drift = Drift::NONE;
@@ -418,11 +470,12 @@ mod tests {
         }
         assert_eq!(plain.to_body(ROOM).0, 1);
         let whole = largest();
-        let facts: [fn(&mut State, State); 7] = [
+        let facts: [fn(&mut State, State); 8] = [
             |state, _| state.standing = Standing::Alone,
             |state, _| state.closed = Closed::Yes,
             |state, whole| state.resync = whole.resync,
             |state, whole| state.ticket = whole.ticket,
+            |state, whole| state.temporary_code = whole.temporary_code,
             |state, whole| state.trusted = whole.trusted,
             |state, whole| state.tokens[3].drift = whole.tokens[3].drift,
             |state, whole| state.tokens[3].waiting = whole.tokens[3].waiting,
@@ -465,6 +518,10 @@ mod tests {
             good.replacen("drift -100", "drift -0", 1),
             good.replacen("drift -100", "drift", 1),
             good.replacen("trusted s", "trusted /", 1),
+            twice("temporary ", String::new()),
+            good.replacen(" used ", " told used ", 1),
+            good.replacen(" used ", " Used ", 1),
+            good.replacen(" used 18446744073709551615", " used", 1),
             good.replacen("ffff ", "fff ", 1),
             good.replacen("place address", "place elsewhere", 1),
             "elsewhere 0 0\nwrong 2 local:1 local:1\n".to_owned(),
@@ -476,7 +533,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_taken_has_one_spelling(text in "(vacant|closed|token|drift|disabled|waiting|resync|spent|place|elsewhere|wrong|ticket|trusted| |[0-9a-f]{1,32}|\\n|\\PC){0,40}") {
+        fn whatever_is_taken_has_one_spelling(text in "(vacant|closed|token|drift|disabled|waiting|resync|spent|place|elsewhere|wrong|ticket|temporary|told|used|trusted| |[0-9a-f]{1,32}|\\n|\\PC){0,40}") {
             crate::fuzzing::state_text(text.as_bytes());
         }
     }

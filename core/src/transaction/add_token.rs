@@ -85,10 +85,10 @@ impl AddToken<'_> {
             return Err(NotAdded::Disabled);
         }
         state.forget_trust();
+        state.end_temporary_code();
         state
             .tokens
             .push(self.proved.unwrap_or(TokenState::new(self.token.id)));
-        state.forget_trust();
         let mut enrollment = enrollment.clone();
         enrollment.tokens.push(self.token.clone());
         Ok(Change::Enrollment(enrollment, state))

@@ -6,7 +6,7 @@ use crate::state::Closed;
 use crate::store::{Change, Record};
 use crate::time::Time;
 
-/// Closes somebody, enrolled or not. Trusted places are forgotten.
+/// Closes somebody, enrolled or not. Trusted places are forgotten, and a temporary code ends.
 #[derive(Debug)]
 pub struct Close<'a> {
     /// The administrator's rules.
@@ -52,6 +52,7 @@ impl Transaction for Close<'_> {
         }
         state.closed = Closed::Yes;
         state.forget_trust();
+        state.end_temporary_code();
         (Ok(Closing::Done), Change::State(state))
     }
 }

@@ -26,8 +26,12 @@ fn enrollment(tokens: Vec<Token>) -> Enrollment {
 }
 
 /// Applies a transaction and writes the change back.
-pub(super) fn apply<T: Transaction>(record: &mut Record, mut transaction: T) -> T::Outcome {
-    let (outcome, change) = transaction.apply(record, NOW);
+pub(super) fn apply<T: Transaction>(record: &mut Record, transaction: T) -> T::Outcome {
+    apply_at(record, transaction, NOW)
+}
+
+fn apply_at<T: Transaction>(record: &mut Record, mut transaction: T, now: Time) -> T::Outcome {
+    let (outcome, change) = transaction.apply(record, now);
     match change {
         Change::Nothing => {}
         Change::State(state) => record.state = written(&state),
@@ -83,8 +87,13 @@ pub(super) fn enrolled() -> Record {
 }
 
 pub(super) fn answer(record: &mut Record, text: &str) -> Verdict {
+    answer_at(record, text, NOW)
+}
+
+pub(super) fn answer_at(record: &mut Record, text: &str, now: Time) -> Verdict {
     let answer = Answer::parse(text.as_bytes()).unwrap();
-    apply(record, Attempt::new(1000, Place::Local(1), &answer, &RULES))
+    let attempt = Attempt::new(1000, Place::Local(1), &answer, &RULES);
+    apply_at(record, attempt, now)
 }
 
 pub(super) fn code(number: u8) -> String {

@@ -184,6 +184,7 @@ fn the_reader_agrees_on_what_version_2_of_a_body_may_say_and_that_version_1_may_
         let with = |words: &str| body.replace(token, &format!("{token} {words}"));
         let [salt, hash] = [32, 64].map(|length| "a".repeat(length));
         let ticket = format!("ticket {OTHER} {salt} {hash} 1795487400\n");
+        let temporary = |fate: &str| format!("temporary {OTHER} {salt} {hash} 1795487400{fate}\n");
         let trusted = |count: u32| -> String {
             (0..count)
                 .flat_map(|n| {
@@ -195,11 +196,12 @@ fn the_reader_agrees_on_what_version_2_of_a_body_may_say_and_that_version_1_may_
                 .collect()
         };
         let all = format!(
-            "vacant\nclosed\n{}{ticket}{}",
+            "vacant\nclosed\n{}{ticket}{}{}",
             body.replace(
                 token,
                 &format!("{token} drift -100 disabled waiting\nresync {OTHER} 9 elsewhere")
             ),
+            temporary(" told"),
             trusted(16)
         );
         let understood = [
@@ -210,6 +212,9 @@ fn the_reader_agrees_on_what_version_2_of_a_body_may_say_and_that_version_1_may_
             with("waiting"),
             after(&format!("resync {OTHER} {} address:192.0.2.1", u64::MAX)),
             format!("{body}{ticket}"),
+            format!("{body}{}", temporary("")),
+            format!("{body}{}", temporary(" told")),
+            format!("{body}{}", temporary(" used 1795487400 address:192.0.2.1")),
             format!("{body}trusted sshd address:192.0.2.1 1\ntrusted login address:192.0.2.1 1\n"),
             format!("{body}{}", trusted(16)),
             all.clone(),
@@ -231,6 +236,19 @@ fn the_reader_agrees_on_what_version_2_of_a_body_may_say_and_that_version_1_may_
             after(&format!("resync {OTHER} 1")),
             format!("{ticket}{body}"),
             format!("{body}{ticket}{ticket}"),
+            format!("{body}{0}{0}", temporary("")),
+            format!("{body}{}{ticket}", temporary("")),
+            format!("{}{body}", temporary("")),
+            format!("{body}{}", temporary("").replace(&hash, &hash[1..])),
+            format!("{body}{}", temporary("").replace(&salt, &salt[1..])),
+            format!("{body}{}", temporary(" ")),
+            format!("{body}{}", temporary(" told told")),
+            format!("{body}{}", temporary(" told used 1795487400 local:1")),
+            format!("{body}{}", temporary(" used")),
+            format!("{body}{}", temporary(" used 1795487400")),
+            format!("{body}{}", temporary(" used 1795487400 nowhere")),
+            format!("{body}{}", temporary(" used 01 local:1")),
+            format!("{body}{}", temporary(" used 1795487400 local:1 told")),
             format!("{body}{}", ticket.replace(&hash, &hash[1..])),
             format!("{body}{}", ticket.replace(&salt, &salt[1..])),
             format!("{body}{}", trusted(17)),

@@ -176,6 +176,7 @@ impl Course<'_> {
                 let unspent = (0..32).take(of_set).filter(|&it| !spent.holds(it));
                 assert_eq!(*left, unspent.count());
             }
+            Factor::TemporaryCode => panic!("nobody makes one"),
             Factor::NewToken(_) => panic!("no answer to this question"),
         }
     }
@@ -229,7 +230,9 @@ impl Course<'_> {
             Refusal::Denied { .. } | Refusal::NotACode(_) | Refusal::Repeated => {
                 assert!(!is_kept, "{refusal:?} is no try");
             }
-            Refusal::NotProved | Refusal::EnrolledMeanwhile => panic!("{refusal:?}"),
+            Refusal::NotProved | Refusal::EnrolledMeanwhile | Refusal::TemporaryCodeOver => {
+                panic!("{refusal:?}")
+            }
         }
         if is_kept {
             person.ledger.settle(now);

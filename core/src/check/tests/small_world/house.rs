@@ -15,7 +15,9 @@ use crate::backup_codes::{BackupCode, BackupCodes, Count};
 use crate::check::{Decision, Invitations, Rules, SaltedDigest, Told, Try, Verdict, check};
 use crate::enrollment::Enrollment;
 use crate::place::Place;
-use crate::state::{Closed, Integrity, SpentCodes, State, TokenState, WrongCodes};
+use crate::state::{
+    Closed, Fate, Integrity, SpentCodes, State, TemporaryCode, TokenState, WrongCodes,
+};
 use crate::store::{Change, Past, Record};
 use crate::testing::{CHEAP, NOW};
 use crate::time::Time;
@@ -62,6 +64,7 @@ pub(super) enum Given {
     /// That token's code of that step or counter.
     Code(usize, u64),
     BackupCode(u8),
+    TemporaryCode,
     /// A code of no token.
     Wrong,
     /// A backup code of no set.
@@ -100,6 +103,8 @@ pub(super) struct Node {
     pub(super) latest: Vec<Option<u64>>,
     /// The backup codes that did, a bit each.
     pub(super) spent: u32,
+    /// Whether the temporary code did.
+    pub(super) lent: bool,
     /// Which of the moments it is, where the clock goes forward.
     pub(super) moment: usize,
     /// The state in the older slot.
@@ -163,6 +168,30 @@ impl House {
                 past: Past::Never,
             }),
         }
+    }
+
+    /// With a temporary code beside the backup codes.
+    pub(super) fn with_temporary_code(mut self, expires: Time) -> Self {
+        let code = BackupCode::parse(&"4".repeat(BackupCode::SYMBOLS)).unwrap();
+        let digest = {
+            let record = self.record.get_mut();
+            let enrollment = record.enrollment.as_ref().unwrap();
+            let set = enrollment.backup_codes.as_ref().unwrap();
+            let made = SaltedDigest::make(&code, set.salt, set.cost).unwrap();
+            record.state.temporary_code = Some(TemporaryCode {
+                beside: set.id,
+                salt: made.salt,
+                digest: made.digest.clone(),
+                expires,
+                fate: Fate::Untold,
+            });
+            made
+        };
+        self.answers.push(Typed {
+            digest: Some(digest),
+            ..typed(Given::TemporaryCode, code.symbols())
+        });
+        self
     }
 
     /// What comes of an answer. A digest is made where it is asked for, and nowhere else.
@@ -337,6 +366,7 @@ impl World for House {
             guesses: Guesses::default(),
             closed: Closed::No,
             spent: 0,
+            lent: false,
             moment: 0,
             older: None,
             copy: None,
@@ -346,7 +376,7 @@ impl World for House {
     fn key(&self, node: &Node) -> Key {
         // The guesses are those that the state counts, and whoever is closed is so in it: that was compared.
         let mut key = Vec::with_capacity(64);
-        key.push(u64::from(node.spent) << 32 | node.moment as u64);
+        key.push(u64::from(node.lent) << 63 | u64::from(node.spent) << 32 | node.moment as u64);
         for latest in &node.latest {
             add_optional(&mut key, *latest);
         }

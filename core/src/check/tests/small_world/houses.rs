@@ -238,6 +238,48 @@ fn a_copy_that_comes_back() {
     is_as_large_as(&world, (29_343, 663_424), (67_050, 1_736_224));
 }
 
+#[test]
+fn a_temporary_code_where_failures_cost_something() {
+    let rules = Rules {
+        resync_window: 1,
+        look_ahead: 1,
+        ..RULES
+    };
+    let world = House {
+        moments: steps(rounds(101, 100)..=102),
+        places: vec![HOME, Place::Elsewhere],
+        failures: Failures::Cost(LIMITS),
+        events: vec![Event::Unlock, Event::Close],
+        ..House::new(vec![(by_counter(0), 0..=1)], Some(1), rules)
+    }
+    .with_temporary_code(Time::from_unix(102 * PERIOD));
+    is_as_large_as(&world, (5171, 144_788), (31_895, 1_339_590));
+}
+
+#[test]
+fn a_temporary_code_whose_slot_goes_bad() {
+    let world = House {
+        moments: steps(100..=rounds(102, 104)),
+        clock: Clock::Forward,
+        events: vec![Event::NewerSlotDecays, Event::OlderSlotDecays],
+        ..House::new(vec![(by_counter(0), 0..=1)], Some(1), RULES)
+    }
+    .with_temporary_code(Time::from_unix(102 * PERIOD));
+    is_as_large_as(&world, (162, 2496), (278, 6480));
+}
+
+#[test]
+fn a_temporary_code_whose_copy_comes_back() {
+    let world = House {
+        moments: steps(100..=rounds(102, 104)),
+        clock: Clock::Forward,
+        events: vec![Event::Copy, Event::Restore],
+        ..House::new(vec![(by_counter(0), 0..=1)], Some(1), RULES)
+    }
+    .with_temporary_code(Time::from_unix(102 * PERIOD));
+    is_as_large_as(&world, (1286, 19_240), (2290, 51_864));
+}
+
 /// A secret whose codes of this step and the next one are the same. Some thousand of a million are tried, always the same ones.
 fn with_twins(step: u64) -> Secret {
     (0..u32::MAX)

@@ -2,7 +2,8 @@
 
 use crate::place::Place;
 use crate::state::{
-    Bucket, Closed, Integrity, KnownPlace, Resync, Standing, State, TokenState, Usable, Waiting,
+    Bucket, Closed, Fate, Integrity, KnownPlace, Resync, Standing, State, TemporaryCode,
+    TokenState, Usable, Waiting,
 };
 
 pub(super) type Key = Box<[u64]>;
@@ -21,6 +22,7 @@ pub(super) fn add_state(key: &mut Vec<u64>, state: &State) {
         wrong: _,
         waiting,
         ticket,
+        temporary_code,
         trusted,
         integrity,
     } = state;
@@ -57,6 +59,20 @@ pub(super) fn add_state(key: &mut Vec<u64>, state: &State) {
             let token = tokens.iter().position(|known| known.id == *token).unwrap();
             key.extend([token as u64, step.0, of_place(*place)]);
         }
+    }
+    match temporary_code {
+        None => key.push(u64::MAX),
+        Some(TemporaryCode {
+            beside: _,
+            salt: _,
+            digest: _,
+            expires: _,
+            fate,
+        }) => match fate {
+            Fate::Untold => key.push(0),
+            Fate::Told => key.push(1),
+            Fate::Used { at, from } => key.extend([2, at.unix(), of_place(*from)]),
+        },
     }
     key.extend(spent.iter().map(|spent| u64::from(spent.codes)));
     for known in places {

@@ -4,7 +4,7 @@ use super::house::{Failures, Given, House, Node, Typed};
 use super::must;
 use crate::check::{Accepted, Factor, Fault, Refusal, Verdict, fault};
 use crate::place::Place;
-use crate::state::{Closed, State, Waiting};
+use crate::state::{Closed, Fate, News, State, Waiting};
 use crate::throttle::Gate;
 use crate::time::Time;
 use crate::token::{Kind, Step};
@@ -15,6 +15,7 @@ enum Worth {
     Opens(Which),
     Used,
     Waits,
+    Over,
     Nothing,
 }
 
@@ -23,6 +24,7 @@ enum Worth {
 enum Which {
     Step(usize, u64),
     BackupCode(u8),
+    TemporaryCode,
 }
 
 /// Answers, and says where that leads, or what of it must not be.
@@ -68,6 +70,7 @@ pub(super) fn answered(
         (Verdict::Accepted(accepted), Worth::Opens(which)) => {
             after.state = kept.ok_or("it opened, and nothing is written")?;
             opens(house, before, &mut after, typed, accepted, which)?;
+            temporary_code_is_told(&settled, &after.state, accepted, (which, place, now))?;
             drift_is_learned(house, &settled, &after.state, which, now)?;
             must!(
                 first_of_two(&after.state, place).is_none(),
@@ -85,7 +88,8 @@ pub(super) fn answered(
             );
         }
         (Verdict::Refused(Refusal::Replayed { .. }), Worth::Used)
-        | (Verdict::Refused(Refusal::TokenWaits | Refusal::BackupCodesWait), Worth::Waits) => {
+        | (Verdict::Refused(Refusal::TokenWaits | Refusal::BackupCodesWait), Worth::Waits)
+        | (Verdict::Refused(Refusal::TemporaryCodeOver), Worth::Over) => {
             after.state = state_after(&kept);
             must!(
                 after.state == before.state || after.state == settled,
@@ -163,7 +167,9 @@ pub(super) fn a_right_code_opens(
         );
     }
     for typed in &house.answers {
-        if let Worth::Opens(Which::BackupCode(_)) = worth(house, &settled, place, typed, then) {
+        if let Worth::Opens(Which::BackupCode(_) | Which::TemporaryCode) =
+            worth(house, &settled, place, typed, then)
+        {
             let verdict = house.decide(&settled, place, typed, then)?.0;
             must!(
                 matches!(verdict, Verdict::Accepted(_)),
@@ -274,6 +280,14 @@ fn worth(house: &House, settled: &State, place: Place, typed: &Typed, now: Time)
                 Worth::Opens(Which::BackupCode(number))
             }
         }
+        Given::TemporaryCode => match &settled.temporary_code {
+            None => Worth::Nothing,
+            Some(code) => match code.fate {
+                Fate::Used { .. } => Worth::Used,
+                Fate::Untold | Fate::Told if code.expires <= now => Worth::Over,
+                Fate::Untold | Fate::Told => Worth::Opens(Which::TemporaryCode),
+            },
+        },
         Given::Code(..) => {
             let tokens = house.with_enrollment(|enrollment| enrollment.tokens.len());
             let mut worths = (0..tokens).map(|token| {
@@ -396,6 +410,10 @@ fn opens(
             let noted = after.state.spent[0].codes;
             must!(noted & after.spent == after.spent, "{noted:b} is noted");
         }
+        Which::TemporaryCode => {
+            must!(!before.lent, "the temporary code opened before");
+            after.lent = true;
+        }
     }
     for (known, latest) in after.state.tokens.iter().zip(&after.latest) {
         let is_noted = known.last_step.map(|step| step.0) >= *latest;
@@ -409,6 +427,48 @@ fn opens(
             known.drift
         );
     }
+    Ok(())
+}
+
+/// Whoever gets in otherwise is told of a temporary code what they do not know, and it is remembered until then.
+fn temporary_code_is_told(
+    settled: &State,
+    after: &State,
+    accepted: &Accepted,
+    (which, place, now): (Which, Place, Time),
+) -> Result<(), String> {
+    let fate = |state: &State| state.temporary_code.as_ref().map(|code| code.fate);
+    let is_expired = |state: &State| {
+        let code = state.temporary_code.as_ref();
+        code.is_some_and(|code| code.expires <= now)
+    };
+    let (told, due) = match (which, fate(settled)) {
+        (Which::TemporaryCode, _) => {
+            must!(
+                accepted.factor == Factor::TemporaryCode,
+                "{:?}",
+                accepted.factor
+            );
+            let (at, from) = (now, place);
+            (None, Some(Fate::Used { at, from }))
+        }
+        (_, None) => (None, None),
+        (_, Some(Fate::Used { from, .. })) => (Some(News::Used { from }), None),
+        (_, Some(before)) => {
+            let told = (before == Fate::Untold).then_some(News::Made);
+            (told, (!is_expired(settled)).then_some(Fate::Told))
+        }
+    };
+    must!(
+        accepted.temporary_code == told,
+        "{:?} is told, and {told:?} is due",
+        accepted.temporary_code
+    );
+    must!(
+        fate(after) == due,
+        "{:?} is kept, and {due:?} is due",
+        fate(after)
+    );
     Ok(())
 }
 
