@@ -1,5 +1,7 @@
 //! The command line: what can be typed, and what `--help` says about it. Values are parsed here and nowhere else.
 
+mod list;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +9,7 @@ use nightlatch_core::config::{BadName, ServiceName};
 use nightlatch_core::place::{BadPlace, Place};
 use nightlatch_core::token::{self, BadTokenValue, Counter, Digits, Label, Period};
 
+pub use self::list::{List, SortBy};
 use crate::validity::Validity;
 
 /// Looks after the second factors of the people on this host.
@@ -44,13 +47,13 @@ pub enum Command {
     Enroll(Enroll),
     /// Show what is enrolled for somebody, when it was last used, what is locked; never a secret
     Status(Status),
-    /// Show everybody who is enrolled, a line each
+    /// Show everybody who is enrolled, or those that are asked for, a line each
     List(List),
     /// Ask for a code as a login does, and say what a login would have said
     ///
     /// It is a real try: a right code is used up, backup codes too, and a wrong one is charged like a wrong one at the door.
     Check(Check),
-    /// Make new backup codes and show them once; the old ones end
+    /// Make new backup codes and show them once; the old ones end. Or one temporary code to read out on the telephone
     Codes(Codes),
     /// Take a token away, or the whole enrollment
     Remove(Remove),
@@ -171,14 +174,6 @@ pub struct Status {
     pub json: bool,
 }
 
-/// `list`
-#[derive(Debug, Args)]
-pub struct List {
-    /// Print a JSON array
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// `check`
 #[derive(Debug, Args)]
 pub struct Check {
@@ -194,6 +189,20 @@ pub struct Check {
 pub struct Codes {
     /// Whose codes [default: those of whoever called sudo]
     pub user: Option<String>,
+    /// Make one code that opens one door once, for a few hours; the backup codes stay as they are
+    #[arg(long)]
+    pub temporary: bool,
+    /// With --temporary: how long it holds, 1h to 7d
+    #[arg(
+        long,
+        value_name = "SPAN",
+        default_value = "8h",
+        requires = "temporary"
+    )]
+    pub expires: Validity<7>,
+    /// With --temporary: take the code back instead
+    #[arg(long, requires = "temporary", conflicts_with = "expires")]
+    pub cancel: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -217,6 +226,9 @@ pub struct Remove {
 pub struct Lock {
     /// Whom to lock
     pub user: String,
+    /// Why, for the log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
 }
 
 /// `invite`
@@ -226,7 +238,7 @@ pub struct Invite {
     pub user: String,
     /// How long the ticket holds: 1h to 30d
     #[arg(long, value_name = "SPAN", default_value = "7d")]
-    pub expires: Validity,
+    pub expires: Validity<30>,
     /// Take the invitation back instead
     #[arg(long, conflicts_with = "expires")]
     pub cancel: bool,

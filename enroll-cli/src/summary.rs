@@ -1,6 +1,8 @@
 //! What may be told about a person's record: everything but secrets. The rows of `list`, the page of `status`, and the
 //! object that both give a program.
 
+mod seen;
+mod temporary;
 mod token;
 
 use std::fmt::Write as _;
@@ -15,6 +17,8 @@ use nightlatch_core::throttle::Gate;
 use nightlatch_core::time::Time;
 use serde::Serialize;
 
+pub use self::seen::Seen;
+pub use self::temporary::TemporarySummary;
 pub use self::token::TokenSummary;
 use crate::person::Person;
 use crate::screen::shown;
@@ -34,6 +38,10 @@ pub struct Summary {
     pub tokens: Vec<TokenSummary>,
     /// The backup codes, where there are any.
     pub backup_codes: Option<CodesSummary>,
+    /// The temporary code, if there is one.
+    pub temporary_code: Option<TemporarySummary>,
+    /// The last login, as far as it is known.
+    pub last_login: Option<LoginSummary>,
     /// Wrong codes since the last login.
     pub wrong_codes: u32,
     /// Failures by place; places without any are left out.
@@ -48,6 +56,9 @@ pub struct Summary {
     pub trusted: Vec<TrustedSummary>,
     /// What keeps the person out or needs looking at, each with its mend.
     pub problems: Vec<String>,
+    /// When something was done with it, for whoever compares.
+    #[serde(skip)]
+    pub seen: Seen,
 }
 
 /// How many backup codes there are.
@@ -70,8 +81,21 @@ pub struct FailureSummary {
     pub failures: u32,
     /// For how many seconds more the place is locked; 0 where it is not.
     pub locked_for: u64,
+    /// Until when that is, by RFC 3339; `None` where it is not locked.
+    pub locked_until: Option<String>,
     /// Whether its share of the hard limit is used up: closed until an administrator unlocks.
     pub closed: bool,
+    #[serde(skip)]
+    shown: String,
+}
+
+/// A login.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LoginSummary {
+    /// When it was, by RFC 3339.
+    pub at: String,
+    /// From where, as in failures.
+    pub place: String,
     #[serde(skip)]
     shown: String,
 }
@@ -115,6 +139,8 @@ impl Summary {
                 .map(|token| TokenSummary::of(token, &state, now))
                 .collect(),
             backup_codes: enrollment.and_then(|enrollment| CodesSummary::of(enrollment, &state)),
+            temporary_code: TemporarySummary::of(&state, now),
+            last_login: LoginSummary::last_of(&state),
             wrong_codes: state.wrong.count,
             failures: failures(&state, rules, now),
             disabled: state.is_disabled(),
@@ -125,6 +151,7 @@ impl Summary {
                 .map(|ticket| InvitationSummary::of(ticket, now)),
             trusted: state.trusted.iter().map(TrustedSummary::of).collect(),
             problems: Vec::new(),
+            seen: Seen::of(enrollment, &state, now),
         }
         .with_problems(person, record, &state, rules, now)
     }
@@ -184,6 +211,12 @@ impl Summary {
                 &codes.map_or("none".to_owned(), CodesSummary::describe),
             );
         }
+        if let Some(temporary) = &self.temporary_code {
+            page.line("Temporary", &temporary.describe());
+        }
+        if let Some(login) = &self.last_login {
+            page.line("Last login", &format!("{} from {}", login.at, login.shown));
+        }
         if self.wrong_codes > 0 {
             page.line(
                 "Wrong codes",
@@ -205,6 +238,24 @@ impl Summary {
         page.0
     }
 
+    /// Whether a code of theirs is not looked at, somewhere or anywhere.
+    pub fn is_shut_somewhere(&self) -> bool {
+        self.locked || self.disabled || self.shut_places().next().is_some()
+    }
+
+    /// How many backup codes open the door.
+    pub fn codes_left(&self) -> usize {
+        self.backup_codes.as_ref().map_or(0, |codes| codes.left)
+    }
+
+    /// Places from which nothing is looked at for wrong codes that came from there, in words.
+    pub fn shut_places(&self) -> impl Iterator<Item = String> {
+        self.failures
+            .iter()
+            .filter(|failure| failure.closed || failure.locked_for > 0)
+            .map(|failure| format!("from {}{}", failure.shown, failure.lock()))
+    }
+
     /// A row of the table: user, tokens, backup codes left, last used, state.
     pub fn row(&self) -> [String; 5] {
         let tokens: Vec<String> = self
@@ -213,23 +264,19 @@ impl Summary {
             .map(|token| shown(&token.label))
             .collect();
         let codes = self.backup_codes.as_ref();
-        let last_used = self
-            .tokens
-            .iter()
-            .filter_map(|token| token.last_used.as_ref())
-            .max();
         [
             shown(&self.user),
             tokens.join(", "),
             codes.map_or("-".to_owned(), |codes| {
                 format!("{} of {}", codes.left, codes.of)
             }),
-            last_used.map_or("never".to_owned(), Clone::clone),
+            self.seen.used.map_or("never".to_owned(), Time::to_rfc3339),
             self.state_in_a_word(),
         ]
     }
 
-    fn state_in_a_word(&self) -> String {
+    /// What a list says of them.
+    pub fn state_in_a_word(&self) -> String {
         let longest_lock = self.failures.iter().map(|failure| failure.locked_for).max();
         if self.disabled {
             "disabled".to_owned()
@@ -274,13 +321,25 @@ impl InvitationSummary {
     }
 }
 
+impl LoginSummary {
+    /// Of the places that are known. What opened elsewhere left no time.
+    fn last_of(state: &State) -> Option<Self> {
+        let last = state.places.iter().max_by_key(|known| known.last_success)?;
+        Some(Self {
+            at: last.last_success.to_rfc3339(),
+            place: last.place.to_string(),
+            shown: place_in_words(last.place),
+        })
+    }
+}
+
 impl TrustedSummary {
     fn of(trusted: &TrustedPlace) -> Self {
         Self {
             service: trusted.service.as_str().to_owned(),
             place: trusted.place.to_string(),
             since: trusted.since.to_rfc3339(),
-            shown: in_words(trusted.place),
+            shown: place_in_words(trusted.place),
         }
     }
 
@@ -310,12 +369,17 @@ impl CodesSummary {
 
 impl FailureSummary {
     fn describe(&self) -> String {
-        let lock = match (self.closed, self.locked_for) {
+        format!("{} from {}{}", self.failures, self.shown, self.lock())
+    }
+
+    fn lock(&self) -> String {
+        match (self.closed, &self.locked_until) {
             (true, _) => ", closed until unlocked".to_owned(),
-            (false, 0) => String::new(),
-            (false, seconds) => format!(", locked for {}", span(seconds)),
-        };
-        format!("{} from {}{lock}", self.failures, self.shown)
+            (false, None) => String::new(),
+            (false, Some(until)) => {
+                format!(", locked for {}, until {until}", span(self.locked_for))
+            }
+        }
     }
 }
 
@@ -328,21 +392,24 @@ fn failures(state: &State, rules: &Rules, now: Time) -> Vec<FailureSummary> {
         .filter(|(_, bucket)| bucket.failures > 0)
         .map(|(place, bucket)| {
             let gate = rules.throttle.gate(&state, place, now);
+            let locked_for = match gate {
+                Gate::Locked { remaining } => remaining,
+                Gate::Open | Gate::ShareUsedUp | Gate::Disabled => 0,
+            };
             FailureSummary {
                 place: place.to_string(),
                 failures: bucket.failures,
-                locked_for: match gate {
-                    Gate::Locked { remaining } => remaining,
-                    Gate::Open | Gate::ShareUsedUp | Gate::Disabled => 0,
-                },
+                locked_for,
+                locked_until: (locked_for > 0).then(|| now.plus(locked_for).to_rfc3339()),
                 closed: matches!(gate, Gate::ShareUsedUp | Gate::Disabled),
-                shown: in_words(place),
+                shown: place_in_words(place),
             }
         })
         .collect()
 }
 
-fn in_words(place: Place) -> String {
+/// A place as people say it.
+pub fn place_in_words(place: Place) -> String {
     match place {
         Place::Address(address) => address.to_string(),
         Place::Local(uid) => format!("this host, uid {uid}"),

@@ -60,6 +60,12 @@ impl Secret {
         self.0.ct_eq(&other.0).into()
     }
 
+    /// Whether it has fewer than 112 bits, what NIST SP 800-63B-4 (3.1.4.1) asks of a secret at least. Only another system's can.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.0.len() * 8 < 112
+    }
+
     /// A copy for the library that computes codes; it wipes it too.
     pub(super) fn for_hmac(&self) -> totp_rs::Secret {
         totp_rs::Secret::new(self.0.as_slice().into())

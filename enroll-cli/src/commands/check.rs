@@ -85,6 +85,7 @@ fn tell(screen: &Screen, user: &str, verdict: &Verdict, why: Option<String>) -> 
             let factor = match &accepted.factor {
                 Factor::Token { label, .. } => format!("the code of {}", shown(label.as_str())),
                 Factor::BackupCode { .. } => "the backup code".to_owned(),
+                Factor::TemporaryCode => "the temporary code".to_owned(),
                 Factor::NewToken(_) => bail!("{NO_ENROLLING}"),
             };
             screen.say(&format!(
@@ -140,6 +141,7 @@ impl<'a> Outcome<'a> {
                 let factor = match accepted.factor {
                     Factor::Token { .. } => "token",
                     Factor::BackupCode { .. } => "backup-code",
+                    Factor::TemporaryCode => "temporary-code",
                     Factor::NewToken(_) => "new-token",
                 };
                 outcome("accepted", Some(factor), None)

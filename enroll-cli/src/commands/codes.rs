@@ -1,4 +1,4 @@
-//! `codes`: new backup codes, shown once. The old ones end.
+//! `codes`: new backup codes, shown once. The old ones end. With `--temporary` it is about one code for a few hours.
 
 use anyhow::{Context as _, anyhow};
 use nightlatch_core::audit::{Audit as _, Event};
@@ -9,15 +9,18 @@ use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::cli;
-use crate::commands::nothing_there;
+use crate::commands::{nothing_there, temporary};
 use crate::failure::in_words;
 use crate::person::Person;
 use crate::screen::{Screen, shown};
 use crate::sheet;
 use crate::signals::Signals;
 
-/// Makes new backup codes.
+/// Makes new backup codes, or a temporary one.
 pub fn run(app: &App, arguments: &cli::Codes) -> anyhow::Result<()> {
+    if arguments.temporary {
+        return temporary::run(app, arguments);
+    }
     let person = Person::named_or_behind_sudo(arguments.user.as_deref())?;
     let user = person.name.as_str();
     if app.record_of(&person)?.enrollment.is_none() {

@@ -38,7 +38,11 @@ pub fn run(app: &App, arguments: &cli::Lock) -> anyhow::Result<()> {
     match closing {
         Closing::WasClosed => screen.say(&format!("{user_shown} was locked already.")),
         Closing::Done => {
-            app.journal.note(&Event::Locked { user, by: &app.by });
+            app.journal.note(&Event::Locked {
+                user,
+                by: &app.by,
+                reason: arguments.reason.as_deref(),
+            });
             screen.say(&format!(
                 "{user_shown} is locked: where a code is asked for, nothing of theirs opens, and they cannot enroll. Sessions \
                  that are open stay open.\nTo open it again: nightlatch unlock {user_shown}"

@@ -10,6 +10,7 @@ mod list;
 mod lock;
 mod remove;
 mod status;
+mod temporary;
 mod trust;
 mod unlock;
 

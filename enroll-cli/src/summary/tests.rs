@@ -5,8 +5,8 @@ use nightlatch_core::backup_codes::{BackupCodes, Cost, Count, Digest, Salt};
 use nightlatch_core::config::Config;
 use nightlatch_core::id::Id;
 use nightlatch_core::state::{
-    Bucket, Closed, KnownPlace, SpentCodes, Standing, State, Ticket, TokenState, TrustedPlace,
-    Waiting,
+    Bucket, Closed, Fate, KnownPlace, SpentCodes, Standing, State, TemporaryCode, Ticket,
+    TokenState, TrustedPlace, Waiting,
 };
 use nightlatch_core::token::{Drift, Kind, Label, Period, Step, Token};
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use super::*;
 use crate::testing::token;
 
 const NOW: Time = Time::from_unix(1_795_487_400);
+const YESTERDAY: Time = Time::from_unix(1_795_401_000);
 const CHEAP: Cost = Cost {
     m_kib: 8,
     t: 1,
@@ -46,7 +47,7 @@ fn record() -> Record {
         enrollment: Some(Enrollment {
             user: alice().name,
             uid: 1000,
-            created: NOW,
+            created: YESTERDAY,
             tokens: vec![token],
             backup_codes: Some(set),
         }),
@@ -65,7 +66,7 @@ fn an_enrollment_in_order_is_told_without_its_secrets() {
     assert_eq!(
         summary.page(),
         "alice (uid 1000)\n  \
-         Enrolled:     2026-11-24T02:30:00Z\n  \
+         Enrolled:     2026-11-23T02:30:00Z\n  \
          Token:        phone (totp, SHA1, 6 digits, 30 s), last used 2026-11-24T02:29:00Z\n  \
          Backup codes: 8 of 10 left\n"
     );
@@ -76,7 +77,7 @@ fn an_enrollment_in_order_is_told_without_its_secrets() {
     let json = serde_json::to_string(&summary).unwrap();
     assert_eq!(
         json,
-        r#"{"user":"alice","uid":1000,"enrolled":true,"created":"2026-11-24T02:30:00Z","tokens":[{"label":"phone","kind":"totp","algorithm":"SHA1","digits":6,"period":30,"last_used":"2026-11-24T02:29:00Z","counter":null,"drift":0,"waiting":false}],"backup_codes":{"left":8,"of":10,"waiting":false},"wrong_codes":0,"failures":[],"disabled":false,"locked":false,"invitation":null,"trusted":[],"problems":[]}"#
+        r#"{"user":"alice","uid":1000,"enrolled":true,"created":"2026-11-23T02:30:00Z","tokens":[{"label":"phone","kind":"totp","algorithm":"SHA1","digits":6,"period":30,"last_used":"2026-11-24T02:29:00Z","counter":null,"drift":0,"waiting":false,"short_secret":false}],"backup_codes":{"left":8,"of":10,"waiting":false},"temporary_code":null,"last_login":null,"wrong_codes":0,"failures":[],"disabled":false,"locked":false,"invitation":null,"trusted":[],"problems":[]}"#
     );
 }
 
@@ -230,11 +231,9 @@ fn locks_are_told_by_place() {
         (failure.place.as_str(), failure.failures, failure.locked_for),
         ("elsewhere", 6, 30)
     );
-    assert!(
-        summary
-            .page()
-            .contains("Failures:     6 from everywhere else, locked for 30 seconds\n")
-    );
+    assert!(summary.page().contains(
+        "Failures:     6 from everywhere else, locked for 30 seconds, until 2026-11-24T02:30:30Z\n"
+    ));
     assert_eq!(summary.row()[4], "locked for 30 seconds");
 }
 
@@ -333,4 +332,91 @@ fn every_problem_names_its_mend() {
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert!(problems[0].ends_with(mend), "{problems:?}");
     }
+}
+
+/// With a temporary code that this became of.
+fn lent(fate: Fate, expires: Time) -> Record {
+    let mut record = record();
+    record.state.temporary_code = Some(TemporaryCode {
+        beside: TemporaryCode::base(record.enrollment.as_ref().unwrap()).unwrap(),
+        salt: Salt::from_bytes([1; 16]),
+        digest: Digest::parse(&"9".repeat(64)).unwrap(),
+        expires,
+        fate,
+    });
+    record
+}
+
+#[test]
+fn what_became_of_a_temporary_code_is_told_and_not_the_code() {
+    let used = Fate::Used {
+        at: NOW,
+        from: Place::of_address("192.0.2.7"),
+    };
+    let later = NOW.plus(3600);
+    for (fate, expires, line, json) in [
+        (
+            Fate::Untold,
+            later,
+            "  Temporary:    until 2026-11-24T03:30:00Z\n",
+            json!({"expires": "2026-11-24T03:30:00Z", "expired": false, "used": null}),
+        ),
+        (
+            Fate::Told,
+            NOW,
+            "  Temporary:    expired 2026-11-24T02:30:00Z\n",
+            json!({"expires": "2026-11-24T02:30:00Z", "expired": true, "used": null}),
+        ),
+        (
+            used,
+            later,
+            "  Temporary:    used 2026-11-24T02:30:00Z from 192.0.2.7; they have not been told\n",
+            json!({
+                "expires": "2026-11-24T03:30:00Z",
+                "expired": false,
+                "used": {"at": "2026-11-24T02:30:00Z", "place": "address:192.0.2.7"},
+            }),
+        ),
+    ] {
+        let told = summary(&alice(), &lent(fate, expires));
+        assert!(told.page().contains(line), "{}", told.page());
+        let told = serde_json::to_value(&told).unwrap();
+        assert_eq!(told["temporary_code"], json);
+        assert!(!told.to_string().contains(&"9".repeat(64)));
+    }
+}
+
+#[test]
+fn in_a_state_that_may_be_old_no_temporary_code_is_told_of() {
+    let mut record = lent(Fate::Untold, NOW.plus(3600));
+    record.state.integrity = Integrity::OneSlotBad;
+    assert_eq!(summary(&alice(), &record).temporary_code, None);
+}
+
+#[test]
+fn the_last_login_is_told_with_its_place() {
+    let mut record = record();
+    record.state.places = [(Place::Local(0), 60), (Place::of_address("192.0.2.7"), 30)]
+        .map(|(place, ago)| KnownPlace {
+            place,
+            last_success: Time::from_unix(NOW.unix() - ago),
+            bucket: Bucket::default(),
+        })
+        .into();
+    let told = summary(&alice(), &record);
+    let line = "  Last login:   2026-11-24T02:29:30Z from 192.0.2.7\n";
+    assert!(told.page().contains(line), "{}", told.page());
+    assert_eq!(told.row()[3], "2026-11-24T02:29:30Z");
+}
+
+#[test]
+fn the_code_that_proved_an_enrollment_is_no_use_of_it() {
+    let mut record = record();
+    let last_step = |ago| Some(Period::THIRTY.step_at(Time::from_unix(NOW.unix() - ago)));
+    record.state.tokens[0].last_step = last_step(86_400);
+    let told = summary(&alice(), &record);
+    assert_eq!(told.row()[3], "never");
+    assert_eq!(told.seen.enrolled, Some(YESTERDAY));
+    record.state.tokens[0].last_step = last_step(86_400 - 660);
+    assert_ne!(summary(&alice(), &record).row()[3], "never");
 }

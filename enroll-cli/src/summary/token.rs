@@ -29,6 +29,8 @@ pub struct TokenSummary {
     pub drift: Option<i64>,
     /// Whether it waits for an administrator since the store was restored.
     pub waiting: bool,
+    /// Whether its secret has fewer than 112 bits.
+    pub short_secret: bool,
 }
 
 impl TokenSummary {
@@ -49,6 +51,7 @@ impl TokenSummary {
             counter,
             drift: time.as_ref().map(|time| time.drift),
             waiting: known.waiting == Waiting::Yes,
+            short_secret: token.secret.is_short(),
         }
     }
 
@@ -68,8 +71,13 @@ impl TokenSummary {
         };
         let clock = self.drift.zip(self.period).map_or(String::new(), clock_off);
         let waiting = if self.waiting { ", waiting" } else { "" };
+        let short = if self.short_secret {
+            ", short secret"
+        } else {
+            ""
+        };
         format!(
-            "{} ({}, {}, {} digits{period}), {used}{clock}{waiting}",
+            "{} ({}, {}, {} digits{period}), {used}{clock}{waiting}{short}",
             shown(&self.label),
             self.kind,
             self.algorithm,
