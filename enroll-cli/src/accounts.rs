@@ -34,6 +34,13 @@ struct Entry {
 #[derive(Debug)]
 pub struct Group(GroupEntry);
 
+impl Group {
+    /// A group of this host.
+    pub fn named(name: &GroupName) -> Result<Option<Self>, Unresolved> {
+        Ok(System.group(name)?.map(Self))
+    }
+}
+
 impl Accounts {
     /// Those of this host.
     pub fn of_this_host() -> Self {
@@ -81,11 +88,6 @@ impl Accounts {
                 .filter(|account| account.name == *name)
                 .map(|account| account.uid),
         })
-    }
-
-    /// A group of this host.
-    pub fn group(&self, name: &GroupName) -> Result<Option<Group>, Unresolved> {
-        Ok(System.group(name)?.map(Group))
     }
 
     /// Whether somebody is in one of these groups.

@@ -58,6 +58,10 @@ fn filled(value: &str, names: &[String; NAMES]) -> String {
 }
 
 /// The event of this number with these names in it.
+#[allow(
+    clippy::too_many_lines,
+    reason = "an arm for each event, as where they are rendered"
+)]
 fn line(kind: u8, names: &[&str; NAMES]) -> String {
     let [user, service, rhost, text, label] = *names;
     let by = service;

@@ -324,7 +324,8 @@ mod tests {
             enrollment.tokens = vec![token(7, "new")];
             enrollment
         };
-        let ways: [(&str, &dyn Fn(&mut Record)); 7] = [
+        type Way<'w> = (&'w str, &'w dyn Fn(&mut Record));
+        let ways: [Way<'_>; 7] = [
             ("enroll", &|record| {
                 let existing = Existing::Replace;
                 let (enrollment, proved) = (new(), Vec::new());

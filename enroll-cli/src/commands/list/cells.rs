@@ -60,7 +60,7 @@ fn cells(summary: &Summary) -> [String; 10] {
         summary
             .seen
             .used
-            .map_or(String::new(), |used| used.to_rfc3339()),
+            .map_or(String::new(), nightlatch_core::time::Time::to_rfc3339),
         if has_short_secret { "yes" } else { "no" }.to_owned(),
         text(&summary.problems.join("; ")),
     ]

@@ -63,12 +63,12 @@ mod tests {
             uid: Some(1000),
         };
         let rules: Rules = Config::default().rules();
-        let used = days_ago.map(|days| Time::from_unix(NOW.unix() - days * DAY));
+        let last = days_ago.map(|days| Time::from_unix(NOW.unix() - days * DAY));
         Summary {
             enrolled: true,
             seen: Seen {
                 enrolled: Some(Time::from_unix(0)),
-                used,
+                used: last,
             },
             ..Summary::of(&person, &Record::default(), &rules, NOW)
         }

@@ -27,7 +27,7 @@ pub fn run(app: &App, arguments: &cli::List) -> anyhow::Result<()> {
     let accounts = Accounts::of_this_host();
     let asked = Asked {
         arguments,
-        groups: groups(&accounts, &arguments.group)?,
+        groups: groups(&arguments.group)?,
         accounts,
         rules: app.config.rules(),
         now: app.now()?,
@@ -62,7 +62,7 @@ pub fn run(app: &App, arguments: &cli::List) -> anyhow::Result<()> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Entry {
-    Readable(Summary),
+    Readable(Box<Summary>),
     Unreadable { user: String, error: String },
 }
 
@@ -94,7 +94,7 @@ impl Asked<'_> {
     /// invited, not locked.
     fn entry(&self, app: &App, name: &UserName) -> Option<Entry> {
         match self.summary(app, name) {
-            Ok(summary) => summary.map(Entry::Readable),
+            Ok(summary) => summary.map(|summary| Entry::Readable(Box::new(summary))),
             Err(error) => Some(Entry::Unreadable {
                 user: name.as_str().to_owned(),
                 error: in_words(&error),
@@ -130,10 +130,9 @@ impl Asked<'_> {
     }
 }
 
-fn groups(accounts: &Accounts, names: &[GroupName]) -> anyhow::Result<Vec<Group>> {
+fn groups(names: &[GroupName]) -> anyhow::Result<Vec<Group>> {
     let group = |name: &GroupName| {
-        accounts
-            .group(name)
+        Group::named(name)
             .with_context(|| {
                 format!(
                     "the name service does not say whether there is a group {}",
@@ -210,8 +209,8 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_an_unreadable_record_is_not_hidden() {
         let entries = [
-            Entry::Readable(summary("al")),
-            Entry::Readable(summary("élodie-long")),
+            Entry::Readable(summary("al").into()),
+            Entry::Readable(summary("élodie-long").into()),
             Entry::Unreadable {
                 user: "bob".to_owned(),
                 error: "torn".to_owned(),
