@@ -316,6 +316,9 @@ mod tests {
         assert_eq!(record.state.temporary_code, None);
     }
 
+    /// A way to end it, and its name.
+    type Way<'w> = (&'w str, &'w dyn Fn(&mut Record));
+
     #[test]
     fn every_change_of_what_somebody_has_ends_it_and_so_does_a_lock() {
         let rules = &RULES;
@@ -324,7 +327,6 @@ mod tests {
             enrollment.tokens = vec![token(7, "new")];
             enrollment
         };
-        type Way<'w> = (&'w str, &'w dyn Fn(&mut Record));
         let ways: [Way<'_>; 7] = [
             ("enroll", &|record| {
                 let existing = Existing::Replace;
