@@ -18,7 +18,7 @@ use crate::summary::Summary;
 pub fn run(app: &App, arguments: &cli::Unlock) -> anyhow::Result<()> {
     let person = Person::named_or_behind_sudo(Some(&arguments.user))?;
     let user = person.name.as_str();
-    app.record_of(&person)?;
+    let before = app.record_of(&person)?;
     let screen = Screen::output()?;
     let rules = app.config.rules();
     let mend = mend(arguments);
@@ -39,6 +39,13 @@ pub fn run(app: &App, arguments: &cli::Unlock) -> anyhow::Result<()> {
         mended: word(mend),
     });
     screen.say(&format!("{}: {}", shown(user), done(mend)))?;
+    if mend == Mend::Locks && Summary::of(&person, &before, &rules, app.now()?).is_waiting() {
+        screen.say(&format!(
+            "What waited since the store was restored opens again, with what was used after the backup: backup codes, and codes of tokens that \
+             count. New backup codes: nightlatch codes {}",
+            shown(user)
+        ))?;
+    }
     if mend == Mend::FreshState {
         screen.say(&format!(
             "New backup codes: nightlatch codes {}",
