@@ -34,6 +34,9 @@ impl Page {
     /// `docs/emergency.md`
     pub const EMERGENCY: Self = Self(include_str!("../../docs/emergency.md"));
 
+    /// `docs/upkeep.md`
+    pub const UPKEEP: Self = Self(include_str!("../../docs/upkeep.md"));
+
     /// The headings below the page's title, of whatever rank.
     pub fn headings(self) -> Vec<&'static str> {
         self.sections()
