@@ -49,11 +49,7 @@ impl State {
         }
     }
 
-    /// Reads the body of a slot of that version.
-    ///
-    /// # Errors
-    ///
-    /// `None` where a later program wrote it; and the text may not be one of that version.
+    /// Reads the body of a slot of that version; `None` where a later program wrote it.
     pub(crate) fn of_body(version: u32, text: &[u8]) -> Option<Result<Self, BadState>> {
         let version = versions().of(version.into())?;
         let text = std::str::from_utf8(text).map_err(|_| BadState { line: 0 });

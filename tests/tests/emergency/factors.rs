@@ -47,14 +47,23 @@ fn the_phone_and_the_backup_codes_are_gone() {
         let mut alice = host(world);
         // She has nothing to give but what she makes up.
         is_refused_everything(&alice, &alice.phone().wrong_code());
-        let [remove, invite] = PAGE.steps(
+        let [temporary, remove, invite] = PAGE.steps(
             "The phone and the backup codes are gone",
-            ["nightlatch remove alice --yes", "nightlatch invite alice"],
+            [
+                "nightlatch codes alice --temporary",
+                "nightlatch remove alice --yes",
+                "nightlatch invite alice",
+            ],
         );
+        let is_code = |word: &&str| word.len() == 24 && word.matches('-').count() == 4;
+        let shown = world.types(&temporary);
+        let code = shown.split_whitespace().find(is_code).unwrap();
+        alice.ssh().answers(code).is_let_in();
+        is_refused_everything(&alice, code);
+
         let _ = world.types(&remove);
         let shown = world.types(&invite);
-        let is_ticket = |word: &&str| word.len() == 24 && word.matches('-').count() == 4;
-        let ticket = shown.split_whitespace().find(is_ticket).unwrap();
+        let ticket = shown.split_whitespace().find(is_code).unwrap();
 
         let mut caller = alice.comes();
         caller.is_asked("Verification code: ").answers(ticket);
