@@ -106,6 +106,7 @@ fn the_configuration_is_broken() {
         };
         world.configure("");
         let alice = host(world);
+        assert!(alice.gets_in_by_key_alone());
         let toml = "/etc/nightlatch/nightlatch.toml";
         world.configure_exactly("[login]\nfail_delay = \"0s\"\nrefusal_flor = \"0s\"\n");
         is_kept_out(world, &alice, &["event=misconfigured"]);
@@ -161,16 +162,27 @@ fn out_of_the_way_for_a_minute_and_back_by_itself() {
         let alice = host(world);
         fs::remove_file(security_dir().join("pam_nightlatch.so")).unwrap();
         is_refused_everything(&alice, &alice.phone().code_at(0));
-        let [copy, later, out, compare] = PAGE.steps(
+        let [copy, comment, later, lay_over, over] = PAGE.steps(
             "The administrator's own second factor is gone",
-            ["cp -p ", "setsid -f ", "sed -i ", "cmp "],
+            [
+                "cp -a ",
+                "sed -i ",
+                "setsid -f ",
+                "mount --bind ",
+                "findmnt ",
+            ],
         );
         let original = fs::read(SSHD).unwrap();
-        world.types_all([&copy, &later.with("sleep 60", "sleep 6"), &out]);
+        world.types_all([
+            &copy,
+            &comment,
+            &later.with("sleep 60", "sleep 6"),
+            &lay_over,
+        ]);
         assert_ne!(fs::read(SSHD).unwrap(), original);
         let mut session = alice.ssh().is_let_in();
         std::thread::sleep(std::time::Duration::from_secs(6));
-        let _ = world.types(&compare);
+        let _ = world.types(&over);
         assert_eq!(fs::read(SSHD).unwrap(), original);
         is_refused_everything(&alice, &alice.phone().code_at(0));
         assert!(

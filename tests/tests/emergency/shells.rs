@@ -97,11 +97,17 @@ fn where_only_the_code_is_asked_for_debian_falls_back_to_the_password_while_the_
         world.start_sshd_as_configured();
         let alice = world.user("alice").enrolled();
         let _ = alice.ssh_with_key().is_asked();
-        let [_, _, out, _] = PAGE.steps(
+        let [copy, comment, _, lay_over, _] = PAGE.steps(
             "The administrator's own second factor is gone",
-            ["cp -p ", "setsid -f ", "sed -i ", "cmp "],
+            [
+                "cp -a ",
+                "sed -i ",
+                "setsid -f ",
+                "mount --bind ",
+                "findmnt ",
+            ],
         );
-        let _ = world.types(&out);
+        world.types_all([&copy, &comment, &lay_over]);
         alice.ssh_with_key_and_password().is_let_in();
     });
 }
