@@ -249,6 +249,12 @@ impl Summary {
         self.locked || self.disabled || self.shut_places().next().is_some()
     }
 
+    /// Whether nobody has logged in with it, as far as is known: a backup code leaves no time where its place is not remembered.
+    pub fn is_never_used(&self) -> bool {
+        let codes = self.backup_codes.as_ref();
+        self.seen.used.is_none() && codes.is_none_or(|codes| codes.left == codes.of)
+    }
+
     /// How many backup codes open the door.
     pub fn codes_left(&self) -> usize {
         self.backup_codes.as_ref().map_or(0, |codes| codes.left)
@@ -276,7 +282,11 @@ impl Summary {
             codes.map_or("-".to_owned(), |codes| {
                 format!("{} of {}", codes.left, codes.of)
             }),
-            self.seen.used.map_or("never".to_owned(), Time::to_rfc3339),
+            match self.seen.used {
+                Some(used) => used.to_rfc3339(),
+                None if self.is_never_used() => "never".to_owned(),
+                None => "unknown".to_owned(),
+            },
             self.state_in_a_word(),
         ]
     }

@@ -415,6 +415,9 @@ fn the_code_that_proved_an_enrollment_is_no_use_of_it() {
     let last_step = |ago| Some(Period::THIRTY.step_at(Time::from_unix(NOW.unix() - ago)));
     record.state.tokens[0].last_step = last_step(86_400);
     let told = summary(&alice(), &record);
+    assert_eq!(told.row()[3], "unknown", "two backup codes are spent");
+    record.state.spent[0].codes = 0;
+    let told = summary(&alice(), &record);
     assert_eq!(told.row()[3], "never");
     assert_eq!(told.seen.enrolled, Some(YESTERDAY));
     record.state.tokens[0].last_step = last_step(86_400 - 660);

@@ -8,7 +8,7 @@ use crate::MOMENTS;
 const SENTENCE: &str = "the system's clock says a time before 1970: set it";
 
 /// Each command that a person types without a terminal, with what it does to bob.
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 22] = [
     &["status", "alice", "--json"],
     &["status", "alice"],
     &["list", "--json"],
@@ -30,6 +30,8 @@ const COMMANDS: [&[&str]; 20] = [
     &["unlock", "alice", "--clock"],
     &["unlock", "alice", "--fresh-state"],
     &["codes", "alice", "--json"],
+    &["codes", "alice", "--temporary"],
+    &["list", "--unused-for", "90d", "--csv"],
     &["invite", "bob", "--json"],
     &["invite", "bob", "--expires", "30d"],
     &["list"],

@@ -14,7 +14,9 @@ pub fn is_chosen(summary: &Summary, arguments: &cli::List, now: Time) -> bool {
     holds(arguments.no_codes, &|| {
         summary.enrolled && summary.codes_left() == 0
     }) && holds(arguments.locked, &|| summary.is_shut_somewhere())
-        && holds(arguments.never_used, &|| summary.enrolled && used.is_none())
+        && holds(arguments.never_used, &|| {
+            summary.enrolled && summary.is_never_used()
+        })
         && arguments
             .unused_for
             .is_none_or(|span| summary.enrolled && used.is_none_or(|used| used < span.before(now)))
