@@ -382,6 +382,9 @@ pub enum Mend {
 pub enum Unlocked {
     /// It is done.
     Done,
+    /// It is done, and what waited since the store was restored opens again: also what was used after the backup was made, for
+    /// nobody knows that any more.
+    Released,
     /// It is done, but the hard limit was reached: only enrolling anew helps.
     StillDisabled,
 }
@@ -399,6 +402,7 @@ impl Transaction for Unlock<'_> {
         }
         let rules = self.rules;
         let mut state = state_to_change(record, rules, now);
+        let releases = self.mend == Mend::Locks && waits(enrollment, &state);
         match self.mend {
             Mend::Locks => {
                 state.clear_failures();
@@ -447,6 +451,8 @@ impl Transaction for Unlock<'_> {
         }
         let outcome = if state.is_disabled() {
             Unlocked::StillDisabled
+        } else if releases {
+            Unlocked::Released
         } else {
             Unlocked::Done
         };
@@ -470,6 +476,19 @@ impl Unlock<'_> {
         state.closed = Closed::No;
         (Ok(Unlocked::Done), Change::State(state))
     }
+}
+
+/// Whether backup codes or counters wait, since more of them may have been used than is known.
+fn waits(enrollment: &Enrollment, state: &State) -> bool {
+    let set = enrollment.backup_codes.as_ref();
+    let counters = enrollment
+        .tokens
+        .iter()
+        .filter(|token| token.period().is_none());
+    set.is_some_and(|set| state.waits(set.id))
+        || counters
+            .filter_map(|token| state.token(token.id))
+            .any(|known| known.waiting == Waiting::Yes)
 }
 
 /// Whether nothing is known about past logins, or only about somebody else's.

@@ -185,12 +185,6 @@ impl Summary {
         self
     }
 
-    /// Whether anything waits for an administrator since the store was restored.
-    pub fn is_waiting(&self) -> bool {
-        let codes = self.backup_codes.as_ref();
-        codes.is_some_and(|codes| codes.waiting) || self.tokens.iter().any(|token| token.waiting)
-    }
-
     /// Whether there is anything to be said in a list.
     pub fn is_worth_a_line(&self) -> bool {
         self.enrolled || self.locked || self.invitation.is_some()

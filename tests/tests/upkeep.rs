@@ -120,7 +120,9 @@ fn what_was_restored_opens_by_the_next_code_and_by_nothing_that_may_have_been_us
 
         // The same with old codes that open again, as it says.
         world.types_all([away, unpack]);
+        let log = world.log().from_now();
         let _ = world.types(unlock);
+        log.says(&["event=unlocked user=\"alice\"", "mended=restored"]);
         is_refused(&alice, &codes[0]);
         alice.ssh().answers(&codes[1]).is_let_in();
         is_refused(&alice, &codes[1]);

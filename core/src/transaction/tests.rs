@@ -312,7 +312,7 @@ fn unlocking_forgets_failures_but_not_the_hard_limit() {
         since: NOW,
     };
     record.state.waiting = set_of(&record);
-    assert_eq!(unlock(&mut record, Mend::Locks), Ok(Unlocked::Done));
+    assert_eq!(unlock(&mut record, Mend::Locks), Ok(Unlocked::Released));
     assert_eq!(
         (
             record.state.elsewhere.failures,

@@ -18,7 +18,7 @@ use crate::summary::Summary;
 pub fn run(app: &App, arguments: &cli::Unlock) -> anyhow::Result<()> {
     let person = Person::named_or_behind_sudo(Some(&arguments.user))?;
     let user = person.name.as_str();
-    let before = app.record_of(&person)?;
+    app.record_of(&person)?;
     let screen = Screen::output()?;
     let rules = app.config.rules();
     let mend = mend(arguments);
@@ -36,10 +36,10 @@ pub fn run(app: &App, arguments: &cli::Unlock) -> anyhow::Result<()> {
     app.journal.note(&Event::Unlocked {
         user,
         by: &app.by,
-        mended: word(mend),
+        mended: word(mend, unlocked),
     });
     screen.say(&format!("{}: {}", shown(user), done(mend)))?;
-    if mend == Mend::Locks && Summary::of(&person, &before, &rules, app.now()?).is_waiting() {
+    if unlocked == Unlocked::Released {
         screen.say(&format!(
             "What waited since the store was restored opens again, with what was used after the backup: backup codes, and codes of tokens that \
              count. New backup codes: nightlatch codes {}",
@@ -74,8 +74,9 @@ fn mend(arguments: &cli::Unlock) -> Mend {
 }
 
 /// The word for a mend in the log.
-fn word(mend: Mend) -> &'static str {
+fn word(mend: Mend, unlocked: Unlocked) -> &'static str {
     match mend {
+        Mend::Locks if unlocked == Unlocked::Released => "restored",
         Mend::Locks => "locks",
         Mend::Clock => "clock",
         Mend::FreshState => "fresh-state",

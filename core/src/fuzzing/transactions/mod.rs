@@ -380,7 +380,7 @@ impl Course {
                     assert!(self.model.may_be_disabled());
                     return;
                 }
-                Unlocked::Done => {}
+                Unlocked::Done | Unlocked::Released => {}
             }
         }
         self.model.wait_for_locks_to_end();

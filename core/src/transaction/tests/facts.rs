@@ -99,6 +99,7 @@ fn after_a_restored_backup_unlocking_lets_counters_open_and_tokens_be_resynchron
         step: Step(1),
         place: PLACE,
     });
+    assert_eq!(unlock(&mut record, Mend::Locks), Ok(Unlocked::Released));
     assert_eq!(unlock(&mut record, Mend::Locks), Ok(Unlocked::Done));
     assert!(!record.state.may_be_old());
     assert_eq!(record.state.resync, None);
