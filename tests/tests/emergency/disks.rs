@@ -1,6 +1,8 @@
 //! What the store lies on: full, read-only, not mounted; and the files that are no part of it: the module, the configuration.
 
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nightlatch_tests::{Disk, STORE, sandboxed, security_dir};
 
@@ -176,14 +178,18 @@ fn out_of_the_way_for_a_minute_and_back_by_itself() {
         world.types_all([
             &copy,
             &comment,
-            &later.with("sleep 60", "sleep 6"),
+            &later.with("sleep 60", "until test -e /run/over; do sleep 0.1; done"),
             &lay_over,
         ]);
         assert_ne!(fs::read(SSHD).unwrap(), original);
         let mut session = alice.ssh().is_let_in();
-        std::thread::sleep(std::time::Duration::from_secs(6));
+        fs::write("/run/over", "").unwrap();
+        let minute = Instant::now();
+        while fs::read(SSHD).unwrap() != original {
+            assert!(minute.elapsed() < Duration::from_secs(10), "it stays open");
+            thread::sleep(Duration::from_millis(50));
+        }
         let _ = world.types(&over);
-        assert_eq!(fs::read(SSHD).unwrap(), original);
         is_refused_everything(&alice, &alice.phone().code_at(0));
         assert!(
             session.runs("id -un").contains("alice"),
