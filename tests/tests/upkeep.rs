@@ -170,15 +170,41 @@ fn after_a_disk_was_set_back_whole_everybody_begins_anew() {
 }
 
 #[test]
-fn on_a_host_where_the_account_has_another_uid_the_record_opens_nothing() {
+fn on_another_host_a_record_opens_for_the_same_uid_and_for_no_other() {
     sandboxed(|world| {
+        roots_home(world);
         let clock = world.clock();
         let mut alice = door(world, &clock);
-        let _ = world
-            .shell("usermod -u 4242 alice && chown -R alice /run/home/alice")
-            .succeeds();
-        let log = world.log().from_now();
+        let uid = alice.uid();
+        let [back_up] = PAGE.steps("What to back up", ["umask 077; "]);
+        let _ = world.types(&back_up);
+
+        // Nothing of the old host is here but the backup.
+        let anew = |uid: u32| {
+            format!(
+                "rm -r {STORE} /etc/nightlatch && userdel -r alice 2> /dev/null
+                 useradd --create-home --base-dir /run/home --shell /bin/sh --uid {uid} alice
+                 echo 'alice:{}' | chpasswd",
+                alice.password()
+            )
+        };
+        let _ = world.shell(&anew(uid)).succeeds();
         is_refused(&alice, &alice.backup_codes()[0]);
+        let typed = PAGE.typed("Restoring");
+        let [away, unpack, check, list, _, _, unlock, _] = &typed[..] else {
+            panic!("{typed:#?}")
+        };
+        world.types_all([away, unpack, check, list, unlock]);
+        alice.ssh().answers(&alice.backup_codes()[0]).is_let_in();
+        clock.is_off_by(90);
+        let next = code_by(alice.phone(), &clock);
+        alice.ssh().answers(&next).is_let_in();
+        clock.is_off_by(0);
+
+        let _ = world.shell(&anew(4242)).succeeds();
+        world.types_all([away, unpack, check, list]);
+        let log = world.log().from_now();
+        is_refused(&alice, &alice.backup_codes()[1]);
         log.says(&["reason=other-uid"]);
         alice.enroll_again();
         alice.ssh().answers(&alice.backup_codes()[0]).is_let_in();
