@@ -42,6 +42,13 @@ fn single_user_mode_asks_for_roots_password_and_not_pam() {
         console.expect("\n# ");
         console.type_line("echo in=$((6 * 7))");
         console.expect("in=42");
+
+        // As Debian installs it where root was given no password.
+        let _ = world.shell("passwd --lock root").succeeds();
+        let mut console = Terminal::run("sulogin", &[] as &[&str]);
+        console.expect("root account is locked");
+        let before = PAGE.section("Before it happens");
+        assert!(before.contains("Debian may have none"), "{before}");
     });
 }
 
