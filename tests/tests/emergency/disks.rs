@@ -140,6 +140,28 @@ fn the_configuration_is_broken() {
 }
 
 #[test]
+fn a_rule_that_has_lost_its_condition_asks_nobody_and_config_explain_says_so() {
+    sandboxed(|world| {
+        let alice = host(world);
+        let [.., explain] = &PAGE.typed("The configuration is broken")[..] else {
+            panic!("no commands")
+        };
+        let rule = "[[rule]]\n# usres = [\"deploy\"]\nsecond_factor = \"skip\"\n";
+        world.configure(rule);
+        let _ = alice.ssh().is_let_in();
+        let said = world.runs(explain).succeeds().stdout;
+        assert!(
+            said.ends_with("alice is not asked for a code: rule 1 skips it.\n"),
+            "{said}"
+        );
+        let whole: String = rule.lines().map(|line| format!("# {line}\n")).collect();
+        world.configure(&whole);
+        let _ = world.types(explain);
+        let _ = alice.ssh().is_asked();
+    });
+}
+
+#[test]
 fn the_module_is_missing() {
     sandboxed(|world| {
         roots_home(world);
