@@ -22,7 +22,7 @@ use crate::validity::Validity;
     version,
     propagate_version = true,
     after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n\
-                  All commands but `config show` and `config check` need root, for the store belongs to it. Where USER may be\n\
+                  All commands but `config show`, `config check` and `doctor` need root, for the store belongs to it. Where USER may be\n\
                   left out, it is whoever called sudo.\n\
                   Every change is logged with the facility authpriv, with the person behind sudo as `by=`."
 )]
@@ -72,6 +72,11 @@ pub enum Command {
     /// Show or check the configuration
     #[command(subcommand)]
     Config(Config),
+    /// Find what is wrong with the set-up of this host, and say what mends it; changes nothing
+    ///
+    /// Looks at /etc/pam.d, sshd, the module's file, the configuration, the store, the clock, and at who would stand outside. With
+    /// --simulate, tells what a login would meet instead. What only root can look at is said to be so.
+    Doctor(Doctor),
 }
 
 /// `enroll`
@@ -334,6 +339,27 @@ pub struct Explain {
     pub service: ServiceName,
     /// The remote host as the service gives it: an address, or a name
     #[arg(long, value_name = "HOST")]
+    pub rhost: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 nothing is wrong (notes at most), 1 something is, 2 wrong usage.\n\n\
+                  Example:\n  nightlatch doctor --simulate alice --service sshd --rhost 192.0.2.7"
+)]
+pub struct Doctor {
+    /// Tell what a login of this person would meet, instead
+    #[arg(long, value_name = "USER", requires = "service")]
+    pub simulate: Option<String>,
+    /// With --simulate: the PAM service, named like its file in /etc/pam.d
+    #[arg(long, value_name = "NAME", value_parser = service, requires = "simulate")]
+    pub service: Option<ServiceName>,
+    /// With --simulate: the remote host as the service gives it, an address or a name
+    #[arg(long, value_name = "HOST", requires = "simulate")]
     pub rhost: Option<String>,
     /// Print one JSON object
     #[arg(long)]

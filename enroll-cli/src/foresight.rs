@@ -65,7 +65,6 @@ pub struct Foresight {
 }
 
 /// Looks ahead.
-#[allow(dead_code, reason = "`setup` and `doctor` are built on it")]
 pub fn foresee(grounds: Grounds<'_>, visit: Visit<'_>) -> anyhow::Result<Foresight> {
     foresee_with(grounds, visit, &[])
 }

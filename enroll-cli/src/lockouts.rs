@@ -102,6 +102,21 @@ impl SshDoors {
         })
     }
 
+    /// Whether sshd said anything.
+    pub fn is_known(&self) -> bool {
+        self.general.get("usepam").is_some()
+    }
+
+    /// What holds for everybody, `Match` blocks left aside.
+    pub fn general(&self) -> &Settings {
+        &self.general
+    }
+
+    /// Whether something may hold for some only.
+    pub fn differ(&self) -> bool {
+        self.asked_about_each.is_some()
+    }
+
     /// Where it looks for keys.
     pub fn key_files(&self) -> Vec<String> {
         match self.general.get("authorizedkeysfile") {

@@ -10,26 +10,27 @@ mod app;
 mod ask;
 mod cli;
 mod commands;
+mod doctor;
 mod failure;
 mod findings;
 mod foresight;
 mod given_secret;
 mod journal;
-#[allow(dead_code, reason = "`setup` and `doctor` are built on it")]
+#[allow(dead_code, reason = "`setup` is built on it")]
 mod lockouts;
 mod offer;
 mod output_file;
-#[allow(dead_code, reason = "`setup` and `doctor` are built on it")]
+#[allow(dead_code, reason = "`setup` is built on it")]
 mod pam_files;
 mod person;
 mod picture;
 mod proof;
-#[allow(dead_code, reason = "`setup` and `doctor` are built on it")]
 mod residents;
 mod screen;
 mod sheet;
 mod signals;
-#[allow(dead_code, reason = "`setup` and `doctor` are built on it")]
+mod simulation;
+#[allow(dead_code, reason = "`setup` is built on it")]
 mod sshd;
 mod summary;
 mod terminal;

@@ -3,6 +3,7 @@
 mod check;
 mod codes;
 mod config;
+mod doctor;
 mod enroll;
 mod explain;
 mod invite;
@@ -14,6 +15,7 @@ mod temporary;
 mod trust;
 mod unlock;
 
+pub use config::file as config_file;
 use nightlatch_core::transaction::NothingThere;
 
 use crate::app::App;
@@ -35,6 +37,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Unlock(arguments) => unlock::run(&app()?, arguments),
         Command::Invite(arguments) => invite::run(&app()?, arguments),
         Command::Trust(arguments) => trust::run(&app()?, arguments),
+        Command::Doctor(arguments) => doctor::run(named, arguments),
         Command::Config(cli::Config::Explain(arguments)) => explain::run(&app()?, named, arguments),
         Command::Config(cli::Config::Show { json }) => config::show(named, *json),
         Command::Config(cli::Config::Check { json }) => config::check(named, *json),
