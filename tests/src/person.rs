@@ -282,6 +282,11 @@ impl<'w> Person<'w> {
         Ssh::begin(&self.client("password"), &self.password)
     }
 
+    /// Puts a key into the account that opens it.
+    pub fn has_a_key(&self) {
+        let _ = self.key();
+    }
+
     /// Begins a login by `ssh` with a key that opens this account. What is asked for after it is a code, or nothing.
     #[must_use]
     pub fn ssh_with_key(&self) -> Ssh {
