@@ -83,6 +83,24 @@ fn a_record_that_cannot_be_read_is_shown_whatever_is_asked_for() {
     });
 }
 
+#[test]
+fn the_accounts_are_read_once_however_many_people_there_are() {
+    sandboxed(|world| {
+        world.configure("[backup_codes]\ncount = 1\n");
+        for number in 0..12 {
+            world.passing_user(&format!("u{number}")).enrolled();
+        }
+        let strace = ["strace", "-f", "-e", "trace=openat", "-o", "/run/opened"];
+        let run = world.nightlatch_below(&strace, &["list", "--group", "root"]);
+        assert!(run.succeeds().stdout.starts_with("Nobody"));
+        let opened = fs::read_to_string("/run/opened").unwrap();
+        for file in ["\"/etc/passwd\"", "\"/etc/group\""] {
+            let times = opened.matches(file).count();
+            assert!((1..=4).contains(&times), "{file}: {times} times");
+        }
+    });
+}
+
 /// Reads a table with another library, and gives the rows as JSON.
 fn as_others_read_it(world: &World, options: &[&str]) -> serde_json::Value {
     let arguments = [&["list", "--csv"], options].concat();

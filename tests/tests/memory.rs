@@ -131,6 +131,13 @@ fn answers(world: &World, run: &dyn Fn(Tries) -> Outcome) {
     }
     run(alice.tries().answers([backup])).gives(Code::Success);
     run(alice.tries().always_answers(backup)).gives(Code::AuthErr);
+    let lent = world
+        .nightlatch(&["codes", "alice", "--temporary", "--json"])
+        .succeeds();
+    let lent = lent.json();
+    let lent = lent["temporary_code"].as_str().expect("made");
+    run(alice.tries().answers([lent])).gives(Code::Success);
+    run(alice.tries().always_answers(lent)).gives(Code::AuthErr);
     run(alice.tries().answers(alice.phone().wrong_codes(3))).gives(Code::AuthErr);
     for malformed in [
         &b""[..],

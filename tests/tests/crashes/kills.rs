@@ -6,8 +6,8 @@ use nightlatch_tests::{Call, Code, World, sandboxed, spread};
 
 use crate::operations::{
     Case, ENROLLMENT, ENROLLMENT_OF_THE_INVITED, FIRST_ENROLLMENT, FRESH_STATE,
-    LOGIN_BY_BACKUP_CODE, LOGIN_BY_CODE, Operation, REMOVAL, RENEWAL, REPLACEMENT, UNLOCKING,
-    WRONG_CODE,
+    LOGIN_BY_BACKUP_CODE, LOGIN_BY_CODE, LOGIN_BY_TEMPORARY_CODE, Operation, REMOVAL, RENEWAL,
+    REPLACEMENT, UNLOCKING, WRONG_CODE,
 };
 
 #[test]
@@ -36,6 +36,11 @@ fn a_login_by_backup_code_killed_anywhere_spends_the_code_or_does_not() {
         };
         killed_anywhere(world, &spent_or_not);
     });
+}
+
+#[test]
+fn a_login_by_temporary_code_killed_anywhere_uses_it_up_or_does_not() {
+    sandboxed(|world| killed_anywhere(world, &LOGIN_BY_TEMPORARY_CODE));
 }
 
 #[test]

@@ -38,6 +38,27 @@ pub const LOGIN_BY_BACKUP_CODE: Operation = Operation {
     check: |case| case.is_as_before(),
 };
 
+pub const LOGIN_BY_TEMPORARY_CODE: Operation = Operation {
+    begin: |case| {
+        case.enrolled();
+        let made = &["codes", case.name(), "--temporary", "--json"];
+        let made = case.world.nightlatch(made).succeeds().json();
+        case.lent = made["temporary_code"].as_str().unwrap().to_owned();
+    },
+    run: |case, wrapper| case.knocks(wrapper, &case.lent),
+    check: |case| {
+        // At most one more success is in it.
+        let tries = case.person.tries().times(2);
+        let outcome = tries.answers([&case.lent]).answers([&case.lent]).run();
+        let [first, second] = &outcome.logins[..] else {
+            panic!("{outcome:#?}")
+        };
+        assert!(matches!(first.code(), Code::Success | Code::ConvErr));
+        assert_eq!(second.code(), Code::ConvErr);
+        case.is_as_before();
+    },
+};
+
 pub const WRONG_CODE: Operation = Operation {
     begin: |case| case.enrolled(),
     run: |case, wrapper| case.knocks(wrapper, &case.person.phone().wrong_code()),
@@ -198,6 +219,8 @@ pub struct Case<'w> {
     pub spent: String,
     /// A code that was not used yet.
     pub code: String,
+    /// A temporary code.
+    pub lent: String,
     /// The enrollment before the operation.
     pub before: Option<String>,
     /// The host of the log-ins under test.
@@ -220,6 +243,7 @@ impl<'w> Case<'w> {
             used: String::new(),
             spent: String::new(),
             code: String::new(),
+            lent: String::new(),
             before: None,
             host: Host::Watched,
             doubts: Doubts::None,

@@ -19,8 +19,8 @@ use crate::state::{Closed, Integrity, TokenState};
 use crate::store::StoreError;
 use crate::token::Period;
 use crate::transaction::{
-    Close, Enroll, Enrolled, Existing, Invite, Mend, NotInvited, NothingThere, Remove, RenewCodes,
-    Transaction, Unlock, Unlocked,
+    CancelTemporaryCode, Close, Enroll, Enrolled, Existing, Invite, MakeTemporaryCode, Mend,
+    NoTemporaryCode, NotInvited, NothingThere, Remove, RenewCodes, Transaction, Unlock, Unlocked,
 };
 
 /// Makes a store in `home`, an empty directory that nobody else may write in, and does there what the bytes say. Each step
@@ -82,6 +82,7 @@ impl Course {
         match what % 16 {
             _ if what >= 248 => self.invite(trouble),
             _ if what >= 240 => self.close(trouble),
+            _ if what >= 224 => self.lend(with, trouble),
             kind @ 0..=3 if with & 0x20 != 0 => {
                 let login = self.model.login(kind, with);
                 self.login_past_a_change(&login, with, trouble);
@@ -320,9 +321,44 @@ impl Course {
             house.run(&mut close, model.now)
         });
         match outcome {
-            Ok(Ok(_)) => self.model.closed = Closed::Yes,
+            Ok(Ok(_)) => self.model.is_closed(),
             Ok(Err(error)) => assert!(self.model.may_be_lost, "{error}"),
             Err(_) => {}
+        }
+    }
+
+    /// An administrator makes a temporary code, or takes one back.
+    fn lend(&mut self, with: u8, trouble: Trouble) {
+        let login = self.model.login(0, with);
+        let rules = &RULES;
+        if with & 3 == 3 {
+            let mut cancel = CancelTemporaryCode { rules };
+            let outcome = self.troubled(trouble, &login, |house, model| {
+                house.run(&mut cancel, model.now)
+            });
+            if let Ok(Ok(())) = outcome {
+                self.model.nothing_is_lent();
+            }
+            return;
+        }
+        let code = self.model.new_temporary_code();
+        let expires = self.model.now.plus(8 * 3600);
+        let mut make = MakeTemporaryCode::new(UID, &code, expires, rules).unwrap();
+        let outcome = self.troubled(trouble, &login, |house, model| {
+            house.run(&mut make, model.now)
+        });
+        match outcome {
+            Ok(Ok(_)) => {
+                assert!(self.model.enrollment.is_some());
+                assert_eq!(self.model.closed, Closed::No, "for whom it opens nothing");
+                self.model.lent(code.clone(), expires, true);
+            }
+            Ok(Err(NoTemporaryCode::NotEnrolled)) => assert!(self.model.enrollment.is_none()),
+            Ok(Err(NoTemporaryCode::Disabled)) => assert!(self.model.may_be_disabled()),
+            Ok(Err(NoTemporaryCode::StateLost)) => assert!(self.model.may_be_lost),
+            Ok(Err(NoTemporaryCode::Closed)) => {}
+            Ok(Err(not)) => panic!("{not}"),
+            Err(_) => self.model.lent(code.clone(), expires, false),
         }
     }
 

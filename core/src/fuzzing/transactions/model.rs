@@ -29,6 +29,8 @@ pub(super) struct Model {
     pub closed: Closed,
     /// The invitations that may be open.
     tickets: BTreeSet<Id>,
+    /// The temporary codes that may be open, and until when.
+    lent: Vec<(BackupCode, Time)>,
     /// A slot rotted or a backup came back: the state may not be the one that belongs to the enrollment.
     pub may_be_lost: bool,
     /// What the change under way makes of it.
@@ -64,6 +66,7 @@ impl Model {
             enrollment: None,
             closed: Closed::No,
             tickets: BTreeSet::new(),
+            lent: Vec::new(),
             may_be_lost: false,
             becomes: Becomes::Same,
             opened: BTreeMap::new(),
@@ -134,6 +137,10 @@ impl Model {
             3 if with & 0x10 != 0 => (UID, code(beyond)),
             3 => (UID, code(current.plus(1000))),
             4 if with == 0x3f => (UID + 1, code(current)),
+            5 if with & 0x30 == 0x30 && !self.lent.is_empty() => {
+                let (code, _) = &self.lent[usize::from(with & 0xf) % self.lent.len()];
+                (UID, Answer::BackupCode(code.clone()))
+            }
             _ => match self.codes.len() {
                 0 => (UID, code(current)),
                 made => {
@@ -200,6 +207,12 @@ impl Model {
                 let spent = self.spent.iter().filter(|(of, _)| *of == set).count();
                 assert!(left + spent <= usize::from(CODES), "{left} left");
             }
+            (Answer::BackupCode(code), Factor::TemporaryCode) => {
+                let is_it = |(lent, _): &(BackupCode, Time)| lent.symbols() == code.symbols();
+                let place = self.lent.iter().position(is_it);
+                let (_, expires) = self.lent.remove(place.expect("it ended, or opened before"));
+                assert!(self.now < expires, "it had expired");
+            }
             (answer, factor) => panic!("{answer:?} opened as {factor:?}"),
         }
     }
@@ -233,6 +246,7 @@ impl Model {
                 self.closed = Closed::No;
             }
             self.enrollment = new;
+            self.lent.clear();
             self.disabled = false;
         } else {
             assert!(!promised, "the change that was promised is not there");
@@ -251,6 +265,9 @@ impl Model {
         let set = self.enrollment.as_ref().and_then(set_of);
         if mend != Mend::Clock {
             self.closed = Closed::No;
+        }
+        if mend != Mend::Locks && for_sure {
+            self.lent.clear();
         }
         match mend {
             Mend::Locks => {
@@ -274,6 +291,7 @@ impl Model {
 
     /// A slot of the state can no longer be read.
     pub(super) fn rotted(&mut self) {
+        self.lent.clear();
         self.burning = true;
         self.may_be_lost = true;
         self.disabled = false;
@@ -290,6 +308,25 @@ impl Model {
                 .map(|token| token.id),
         );
         self.waiting = self.enrollment.as_ref().and_then(set_of);
+    }
+
+    /// An administrator closed the person.
+    pub(super) fn is_closed(&mut self) {
+        self.closed = Closed::Yes;
+        self.lent.clear();
+    }
+
+    /// There is no temporary code, for sure.
+    pub(super) fn nothing_is_lent(&mut self) {
+        self.lent.clear();
+    }
+
+    /// An administrator made a temporary code, or tried to and nobody knows whether it was kept.
+    pub(super) fn lent(&mut self, code: BackupCode, expires: Time, for_sure: bool) {
+        if for_sure {
+            self.lent.clear();
+        }
+        self.lent.push((code, expires));
     }
 
     /// Whether the record may be this.
@@ -385,6 +422,19 @@ impl Model {
             digest: Digest::parse(&"9".repeat(64)).unwrap(),
             expires: Time::from_unix(u64::MAX),
         }
+    }
+
+    /// A temporary code that follows from its number, and that is in no set.
+    pub(super) fn new_temporary_code(&mut self) -> BackupCode {
+        self.made += 1;
+        let pair = [self.made >> 4, self.made & 15].map(|nibble| SYMBOLS[usize::from(nibble)]);
+        let text: String = pair
+            .into_iter()
+            .chain(['Y', 'Y'])
+            .cycle()
+            .take(20)
+            .collect();
+        BackupCode::parse(&text).unwrap()
     }
 
     /// A set whose codes follow from its number.
