@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use nightlatch_tests::{Disk, STORE, sandboxed, security_dir};
 
-use crate::{PAGE, SSHD, gets_in, host, is_kept_out, is_refused_everything, roots_home};
+use crate::{
+    PAGE, SSHD, gets_in, host, is_kept_out, is_refused_everything, roots_home, the_doctor_says,
+};
 
 #[test]
 fn a_full_disk_lets_people_in_and_nobody_be_enrolled_until_there_is_room() {
@@ -23,6 +25,7 @@ fn a_full_disk_lets_people_in_and_nobody_be_enrolled_until_there_is_room() {
         );
         gets_in(&alice, &alice.backup_codes()[0]);
 
+        the_doctor_says(world, "store-full");
         let all = PAGE.steps("The disk is full", ["df -h ", "df -i ", "du "]);
         let full = world.types(&all[0]);
         assert!(full.contains("100%"), "{full}");
@@ -71,6 +74,7 @@ fn the_stores_disk_is_read_only_or_not_mounted() {
             &alice,
             &["event=unavailable", "Read-only file system"],
         );
+        the_doctor_says(world, "store-read-only");
         let shown = world.types(&find);
         assert!(
             shown.contains("\n/var/lib ") && shown.contains(" ro,"),
@@ -90,6 +94,7 @@ fn the_stores_disk_is_read_only_or_not_mounted() {
             &alice,
             &["event=unavailable", "no Nightlatch store here"],
         );
+        the_doctor_says(world, "store-missing");
         let shown = world.types(&find);
         assert!(shown.contains("\n/var/lib "), "{shown}");
         world.types_all([&mount, &list]);
@@ -115,6 +120,7 @@ fn the_configuration_is_broken() {
         assert!(!alice.gets_in_by_key_alone(), "keys are refused, too");
         // As the page says: root too, where sudo is before the command.
         let _ = world.shell("sudo -n true").exits_with(1);
+        the_doctor_says(world, "configuration-unusable");
         world.types_all([check, copy, comment, good, explain]);
         gets_in(&alice, &alice.backup_codes()[0]);
         assert!(
@@ -154,8 +160,7 @@ fn a_rule_that_has_lost_its_condition_asks_nobody_and_config_explain_says_so() {
             said.ends_with("alice is not asked for a code: rule 1 skips it.\n"),
             "{said}"
         );
-        let whole: String = rule.lines().map(|line| format!("# {line}\n")).collect();
-        world.configure(&whole);
+        world.configure(&format!("# {}", rule.trim_end().replace('\n', "\n# ")));
         let _ = world.types(explain);
         let _ = alice.ssh().is_asked();
     });
@@ -171,6 +176,7 @@ fn the_module_is_missing() {
         assert!(fs::exists("/root/nightlatch.toml.good").unwrap());
         fs::remove_file(security_dir().join("pam_nightlatch.so")).unwrap();
         is_kept_out(world, &alice, &["unable to dlopen(pam_nightlatch.so)"]);
+        the_doctor_says(world, "module-missing");
         let [find, install] = PAGE.steps("The module is missing", ["dirname ", "install "]);
         let shown = world.types(&find);
         assert_eq!(shown.trim_end(), security_dir().display().to_string());

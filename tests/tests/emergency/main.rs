@@ -20,7 +20,9 @@ fn host(world: &World) -> Person<'_> {
     let recipe = |file| Page::README.recipe("2. **sshd**", file);
     world.follow(&recipe("/etc/ssh/sshd_config"));
     world.follow(&recipe(SSHD));
-    world.follow(&recipe(SSHD).in_file("/etc/pam.d/sudo"));
+    for service in ["sudo", "sudo-i"] {
+        world.follow(&recipe(SSHD).in_file(&format!("/etc/pam.d/{service}")));
+    }
     world.start_sshd_as_configured();
     let alice = world.user("alice").enrolled();
     alice.may_sudo();
@@ -50,6 +52,14 @@ fn is_in_the_table(log: &Log, words: &[&str]) {
             "the page does not have {word:?}: {line:?}"
         );
     }
+}
+
+/// The doctor has a finding of that name, which is in the table, too.
+fn the_doctor_says(world: &World, name: &str) {
+    let said = world.nightlatch(&["doctor"]).exits_with(1).stdout;
+    assert!(said.contains(&format!(": {name}\n")), "{said}");
+    let table = PAGE.section("What is wrong");
+    assert!(table.contains(&format!("`{name}`")), "{name}");
 }
 
 /// A right code lets in by ssh, and another right code of the phone or the sheet into sudo.

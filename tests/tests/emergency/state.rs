@@ -2,7 +2,7 @@
 
 use nightlatch_tests::{STORE, Stack, sandboxed};
 
-use crate::{PAGE, gets_in, host, is_in_the_table, is_refused_everything};
+use crate::{PAGE, gets_in, host, is_in_the_table, is_refused_everything, the_doctor_says};
 
 #[test]
 fn the_clock_is_wrong() {
@@ -36,6 +36,7 @@ fn the_clock_is_wrong() {
         is_refused_everything(&alice, &alice.phone().code_at(1));
         is_in_the_table(&log, &["event=unavailable", "lies in the future"]);
         assert!(world.nightlatch(&["list"]).stdout.contains("problem"));
+        the_doctor_says(world, "record-problem");
         let _ = world.types(&mend);
         assert!(world.nightlatch(&["list"]).stdout.contains("open"));
         // Once the codes of that minute have gone by.
@@ -72,6 +73,7 @@ fn the_store_was_restored() {
         let _ = world
             .shell(&format!("rm -r {STORE} && tar -C / -xpf /run/backup"))
             .succeeds();
+        the_doctor_says(world, "record-problem");
         let _ = world.types(&status);
         let shown = world.types(&codes);
         let new = |shown: &str| {
