@@ -182,7 +182,7 @@ fn on_another_host_a_record_opens_for_the_same_uid_and_for_no_other() {
         // Nothing of the old host is here but the backup.
         let anew = |uid: u32| {
             format!(
-                "rm -r {STORE} /etc/nightlatch && userdel -r alice 2> /dev/null
+                "set -e; rm -r {STORE} /etc/nightlatch; userdel --force --remove alice 2> /dev/null
                  useradd --create-home --base-dir /run/home --shell /bin/sh --uid {uid} alice
                  echo 'alice:{}' | chpasswd",
                 alice.password()
