@@ -107,6 +107,13 @@ impl Line {
         self
     }
 
+    /// A change of what services ask.
+    pub(super) fn of_services(&mut self, event: &str, services: &str, by: &str) -> &mut Self {
+        self.word("event", event)
+            .quoted("services", services)
+            .quoted("by", by)
+    }
+
     pub(super) fn change(&mut self, event: &str, user: &str, by: &str) -> &mut Self {
         self.word("event", event)
             .quoted("user", user)

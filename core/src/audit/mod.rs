@@ -188,6 +188,33 @@ pub enum Event<'a> {
         /// By whom.
         by: &'a str,
     },
+    /// Services ask for the code from now on.
+    SetUp {
+        /// Which, with commas between them.
+        services: &'a str,
+        /// By whom.
+        by: &'a str,
+        /// Where among what else they ask for.
+        placement: &'a str,
+        /// Until when it is tried; for good where it is not.
+        until: Option<Time>,
+    },
+    /// What was tried stays.
+    SetupConfirmed {
+        /// Which services.
+        services: &'a str,
+        /// By whom.
+        by: &'a str,
+    },
+    /// What was there before a service was set up is back.
+    SetupTakenBack {
+        /// Which services.
+        services: &'a str,
+        /// By whom; where nobody confirmed it in time, by whom it was set up.
+        by: &'a str,
+        /// Why: `removed`, `not-confirmed`, `rebooted` or `failed`.
+        reason: &'a str,
+    },
     /// Places where somebody was not asked are forgotten.
     TrustForgotten {
         /// Whose.
@@ -277,6 +304,9 @@ impl Event<'_> {
             | Self::Locked { .. }
             | Self::Invited { .. }
             | Self::InvitationCancelled { .. }
+            | Self::SetUp { .. }
+            | Self::SetupConfirmed { .. }
+            | Self::SetupTakenBack { .. }
             | Self::TrustForgotten { .. } => Severity::Notice,
         }
     }
@@ -397,6 +427,29 @@ impl Event<'_> {
             }
             Self::EnrollmentRemoved { user, by } => {
                 line.change("enrollment-removed", user, by);
+            }
+            Self::SetUp {
+                services,
+                by,
+                placement,
+                until,
+            } => {
+                line.of_services("set-up", services, by)
+                    .word("placement", placement);
+                if let Some(until) = until {
+                    line.word("until", until.to_rfc3339());
+                }
+            }
+            Self::SetupConfirmed { services, by } => {
+                line.of_services("setup-confirmed", services, by);
+            }
+            Self::SetupTakenBack {
+                services,
+                by,
+                reason,
+            } => {
+                line.of_services("setup-taken-back", services, by)
+                    .word("reason", reason);
             }
             Self::Unlocked { user, by, mended } => {
                 line.change("unlocked", user, by).word("mended", mended);

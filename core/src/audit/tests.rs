@@ -180,6 +180,21 @@ fn one_of_each<'a>(
             expires: NOW,
         },
         Event::TemporaryCodeCancelled { user, by },
+        Event::SetUp {
+            services: "sshd,sudo",
+            by,
+            placement: "after-password",
+            until: Some(NOW),
+        },
+        Event::SetupConfirmed {
+            services: "sshd,sudo",
+            by,
+        },
+        Event::SetupTakenBack {
+            services: "sshd,sudo",
+            by,
+            reason: "not-confirmed",
+        },
     ]
 }
 
@@ -215,6 +230,9 @@ fn place_of(event: &Event<'_>) -> usize {
         Event::EnrolledAtLogin { .. } => 23,
         Event::TemporaryCodeMade { .. } => 25,
         Event::TemporaryCodeCancelled { .. } => 26,
+        Event::SetUp { .. } => 27,
+        Event::SetupConfirmed { .. } => 28,
+        Event::SetupTakenBack { .. } => 29,
     }
 }
 
