@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and what `--help` says about it. Values are parsed here and nowhere else.
 
 mod list;
+mod setup;
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use nightlatch_core::place::{BadPlace, Place};
 use nightlatch_core::token::{self, BadTokenValue, Counter, Digits, Label, Period};
 
 pub use self::list::{List, SortBy};
+pub use self::setup::{Setup, Watch};
 use crate::validity::Validity;
 
 /// Looks after the second factors of the people on this host.
@@ -77,6 +79,11 @@ pub enum Command {
     /// Looks at /etc/pam.d, sshd, the module's file, the configuration, the store, the clock, and at who would stand outside. With
     /// --simulate, tells what a login would meet instead. What only root can look at is said to be so.
     Doctor(Doctor),
+    /// Make a service ask for the code: sshd, sudo, su, login, or any other that has a file in /etc/pam.d
+    ///
+    /// Shows the change, asks, keeps what was there, and makes it. It refuses what would keep people out, by name. What sshd does
+    /// not understand changes nothing. What is set up already stays as it is.
+    Setup(Setup),
 }
 
 /// `enroll`

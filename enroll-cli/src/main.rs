@@ -27,6 +27,7 @@ mod picture;
 mod proof;
 mod residents;
 mod screen;
+mod setup;
 mod sheet;
 mod signals;
 mod simulation;

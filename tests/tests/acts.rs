@@ -20,7 +20,7 @@ enum Does {
 }
 
 /// All commands. The acts are gone through from the first to the last.
-const COMMANDS: [(&str, Does); 15] = [
+const COMMANDS: [(&str, Does); 16] = [
     (
         "enroll",
         Does::Changes(&[
@@ -87,10 +87,18 @@ const COMMANDS: [(&str, Does); 15] = [
         Does::Shows(&["config explain alice --service sshd"]),
     ),
     ("doctor", Does::Shows(&[])),
+    (
+        "setup",
+        Does::Changes(&[
+            ("setup su --yes --allow-lockout --try 1h", "set-up"),
+            ("setup --confirm --force", "setup-confirmed"),
+            ("setup --remove", "setup-taken-back"),
+        ]),
+    ),
 ];
 
 /// Options of acts that are no acts of their own: what is made, from what, and how it is shown.
-const NO_ACTS: [&str; 14] = [
+const NO_ACTS: [&str; 16] = [
     "--config",
     "--help",
     "--version",
@@ -105,6 +113,8 @@ const NO_ACTS: [&str; 14] = [
     "--output",
     "--place",
     "--json",
+    "--dry-run",
+    "--status",
 ];
 
 #[test]
@@ -152,7 +162,12 @@ fn every_act_leaves_a_line_that_names_the_person_behind_sudo() {
                 let _ = carol.types(&format!("sudo nightlatch {typed}")).succeeds();
                 let changed = Tree::of(STORE).differs_in(&before);
                 assert!(!changed.is_empty(), "`{typed}` changed nothing");
-                log.says(&[&format!("event={event} "), "user=\"alice\" by=\"carol\""]);
+                let whom = if *command == "setup" {
+                    "services=\"su\" by=\"carol\""
+                } else {
+                    "user=\"alice\" by=\"carol\""
+                };
+                log.says(&[&format!("event={event} "), whom]);
                 assert_eq!(log.with("by=").len(), 1, "`{typed}` is one act");
                 seen.insert(*command);
             }

@@ -10,6 +10,7 @@ mod invite;
 mod list;
 mod lock;
 mod remove;
+mod setup;
 mod status;
 mod temporary;
 mod trust;
@@ -39,6 +40,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Trust(arguments) => trust::run(&app()?, arguments),
         Command::Doctor(arguments) => doctor::run(named, arguments),
         Command::Config(cli::Config::Explain(arguments)) => explain::run(&app()?, named, arguments),
+        Command::Setup(arguments) => setup::run(named, arguments),
         Command::Config(cli::Config::Show { json }) => config::show(named, *json),
         Command::Config(cli::Config::Check { json }) => config::check(named, *json),
     }

@@ -87,7 +87,8 @@ fn is_confirmed(
     Ok(answer.is_some_and(|answer| is_yes(&answer)))
 }
 
-fn is_yes(answer: &[u8]) -> bool {
+/// Whether an answer to `[y/N]` is yes.
+pub fn is_yes(answer: &[u8]) -> bool {
     matches!(
         answer.trim_ascii().to_ascii_lowercase().as_slice(),
         b"y" | b"yes"

@@ -14,11 +14,8 @@ use std::path::{Path, PathBuf};
 
 use nix::libc::{O_NOCTTY, O_NONBLOCK};
 
-#[allow(unused_imports, reason = "`setup` and `doctor` are built on it")]
 pub use control::{Action, Actions, Flow, Returned};
-#[allow(unused_imports, reason = "`setup` and `doctor` are built on it")]
-pub use lines::{Entry, PamFile, Rule, Said};
-#[allow(unused_imports, reason = "`setup` and `doctor` are built on it")]
+pub use lines::{Entry, PamFile, Said};
 pub use stack::{Does, Stack, Step};
 
 /// What a line is about: the management group, which man pages call the type.
@@ -85,6 +82,16 @@ impl PamFiles {
     /// What a login at this service runs through for `kind`, includes followed.
     pub fn stack(&self, service: &str, kind: Kind) -> Result<Stack, Unreadable> {
         Stack::read(self, service, kind)
+    }
+
+    /// What one entry of a service's own file stands for, includes followed.
+    pub fn steps_of(
+        &self,
+        file: &PamFile,
+        entry: &Entry,
+        kind: Kind,
+    ) -> Result<Vec<Step>, Unreadable> {
+        stack::of_entry(self, file.path(), entry, kind)
     }
 
     /// The services that have a file of their own, sorted; what is only included is among them, for nothing tells it apart.

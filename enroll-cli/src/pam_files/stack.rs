@@ -1,9 +1,9 @@
 //! What a login runs through: the lines of a service for one kind, with what they include in their place.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::control::{Actions, Flow};
-use super::lines::{self, PamFile, Rule, Said};
+use super::lines::{self, Entry, PamFile, Rule, Said};
 use super::{Kind, PamFiles, Unreadable};
 
 /// The lines of a service for one kind, in the order in which they are run.
@@ -88,6 +88,18 @@ struct Level {
     substacks: usize,
 }
 
+/// What one entry of a service's own file stands for.
+pub(super) fn of_entry(
+    files: &PamFiles,
+    path: &Path,
+    entry: &Entry,
+    kind: Kind,
+) -> Result<Vec<Step>, Unreadable> {
+    let mut steps = Vec::new();
+    collect_entry(files, path, entry, kind, Level::default(), &mut steps)?;
+    Ok(steps)
+}
+
 fn steps(files: &PamFiles, service: &str, kind: Kind) -> Result<Vec<Step>, Unreadable> {
     let mut steps = Vec::new();
     if let Some(file) = files.find(service)? {
@@ -103,44 +115,55 @@ fn collect(
     level: Level,
     steps: &mut Vec<Step>,
 ) -> Result<(), Unreadable> {
-    for entry in file.entries() {
-        let step = |does| Step {
-            file: file.path().to_owned(),
-            line: *entry.lines.start(),
-            depth: level.substacks,
-            does,
-        };
-        let (name, substacks) = match &entry.said {
-            Said::Unknown(word) => {
-                // Where a file is included for one kind, it counts as that; else as auth.
-                if level.includes > 0 || kind == Kind::Auth {
-                    steps.push(step(Does::Fail(format!("{word} is no type of line"))));
-                }
-                continue;
+    file.entries()
+        .iter()
+        .try_for_each(|entry| collect_entry(files, file.path(), entry, kind, level, steps))
+}
+
+fn collect_entry(
+    files: &PamFiles,
+    path: &Path,
+    entry: &Entry,
+    kind: Kind,
+    level: Level,
+    steps: &mut Vec<Step>,
+) -> Result<(), Unreadable> {
+    let step = |does| Step {
+        file: path.to_owned(),
+        line: *entry.lines.start(),
+        depth: level.substacks,
+        does,
+    };
+    let (name, substacks) = match &entry.said {
+        Said::Unknown(word) => {
+            // Where a file is included for one kind, it counts as that; else as auth.
+            if level.includes > 0 || kind == Kind::Auth {
+                steps.push(step(Does::Fail(format!("{word} is no type of line"))));
             }
-            Said::IncludeAll(name) => (name, 0),
-            Said::Rule(rule) if rule.kind != kind => continue,
-            Said::Rule(rule) => match &rule.flow {
-                Some(Flow::Include) => (&rule.module, 0),
-                Some(Flow::Substack) => {
-                    let name = rule.module.clone().unwrap_or_default();
-                    steps.push(step(Does::Substack(name)));
-                    (&rule.module, 1)
-                }
-                _ => {
-                    steps.push(step(run(rule)));
-                    continue;
-                }
-            },
-        };
-        let level = Level {
-            includes: level.includes + 1,
-            substacks: level.substacks + substacks,
-        };
-        match included(files, name.as_deref(), level)? {
-            Ok(file) => collect(files, &file, kind, level, steps)?,
-            Err(why) => steps.push(step(Does::Fail(why))),
+            return Ok(());
         }
+        Said::IncludeAll(name) => (name, 0),
+        Said::Rule(rule) if rule.kind != kind => return Ok(()),
+        Said::Rule(rule) => match &rule.flow {
+            Some(Flow::Include) => (&rule.module, 0),
+            Some(Flow::Substack) => {
+                let name = rule.module.clone().unwrap_or_default();
+                steps.push(step(Does::Substack(name)));
+                (&rule.module, 1)
+            }
+            _ => {
+                steps.push(step(run(rule)));
+                return Ok(());
+            }
+        },
+    };
+    let level = Level {
+        includes: level.includes + 1,
+        substacks: level.substacks + substacks,
+    };
+    match included(files, name.as_deref(), level)? {
+        Ok(file) => collect(files, &file, kind, level, steps)?,
+        Err(why) => steps.push(step(Does::Fail(why))),
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::Returned::{AuthErr, Ignore, NewAuthtokReqd, Success, UserUnknown};
+use super::lines::Rule;
 use super::*;
 
 struct Host {
