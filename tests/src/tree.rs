@@ -13,6 +13,9 @@ pub struct Tree(BTreeMap<PathBuf, Entry>);
 struct Entry {
     mode: u32,
     uid: u32,
+    gid: u32,
+    /// Where a link leads.
+    leads_to: Option<PathBuf>,
     inode: u64,
     contents: Vec<u8>,
 }
@@ -38,12 +41,21 @@ impl Tree {
             let entry = Entry {
                 mode: metadata.mode(),
                 uid: metadata.uid(),
+                gid: metadata.gid(),
+                leads_to: fs::read_link(&path).ok(),
                 inode: metadata.ino(),
                 contents,
             };
             all.insert(path, entry);
         }
         Self(all)
+    }
+
+    /// The same, whatever inodes there are: a file that was put in the place of an equal one is no difference.
+    #[must_use]
+    pub fn without_inodes(mut self) -> Self {
+        self.0.values_mut().for_each(|entry| entry.inode = 0);
+        self
     }
 
     /// What is there in one and not the other, or different.
