@@ -77,6 +77,12 @@ pub fn scratch() -> PathBuf {
     target().join("tmp")
 }
 
+/// The folder with whole systems to boot, made once.
+#[must_use]
+pub(crate) fn systems() -> PathBuf {
+    target().join("systems")
+}
+
 fn target() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()

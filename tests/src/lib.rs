@@ -23,7 +23,8 @@
 //! What is tested is what `cargo xtask test` built: see [`artifacts`]. The tests need root (for the namespace) and these
 //! Debian packages; without one they fail with a sentence, they never skip: `openssh-server openssh-client sudo passwd login
 //! util-linux mount e2fsprogs xfsprogs btrfs-progs iproute2 libpam-modules libpam0g-dev gcc oathtool python3 python3-pyotp zbar-tools
-//! putty-tools libpam-google-authenticator libpam-oath python3-asyncssh python3-paramiko faketime strace valgrind`.
+//! putty-tools libpam-google-authenticator libpam-oath python3-asyncssh python3-paramiko faketime strace valgrind debootstrap
+//! systemd-container`.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -61,6 +62,7 @@ mod ssh;
 mod stacks;
 mod stopwatch;
 mod sudo;
+mod system;
 mod terminal;
 mod transfer;
 mod tree;
@@ -94,6 +96,7 @@ pub use ssh::{Session, Ssh};
 pub use stacks::Stack;
 pub use stopwatch::Stopwatch;
 pub use sudo::Asked;
+pub use system::{Resident, System, in_a_system};
 pub use terminal::Terminal;
 pub use transfer::{Sftp, Transfer};
 pub use tree::Tree;

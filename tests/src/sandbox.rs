@@ -28,6 +28,11 @@ pub fn sandboxed<F: FnOnce(&World)>(test: F) {
         test(&World::new());
         return;
     }
+    again_in_a_namespace::<F>();
+}
+
+/// Runs the test that `F` is the closure of once more, in a namespace, and asserts that it passed there.
+pub(crate) fn again_in_a_namespace<F>() {
     // The closure's type is named after the function that it is written in: `binary::module::test::{{closure}}`.
     let path = type_name::<F>();
     let name = path

@@ -29,6 +29,11 @@ pub const FUZZ: &[Package] = &[package("g++", "compiles libFuzzer")];
 /// What the end-to-end tests and the demo run. The names are the same in Debian 12 and 13.
 pub const END_TO_END: &[Package] = &[
     package("btrfs-progs", "makes a small disk of another kind"),
+    package(
+        "debian-archive-keyring",
+        "what the packages of a whole Debian system are signed with",
+    ),
+    package("debootstrap", "makes a whole Debian system to boot"),
     package("e2fsprogs", "makes a small disk that can be full"),
     package("faketime", "moves the clock of a login"),
     package("iproute2", "the loopback interface of a private network"),
@@ -51,6 +56,7 @@ pub const END_TO_END: &[Package] = &[
     package("python3-pyotp", "another authenticator that gives codes"),
     package("strace", "injects faults into system calls"),
     package("sudo", "the stock sudo"),
+    package("systemd-container", "boots whole Debian systems"),
     package("util-linux", "unshare, nsenter and su"),
     package("valgrind", "watches what the module does to memory"),
     package("xfsprogs", "makes a small disk of a third kind"),

@@ -1,0 +1,3 @@
+//! Whole Debian systems, booted with systemd.
+
+mod setup;
