@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nightlatch_tests::{Run, Tree, World, rounds, sandboxed};
+use nightlatch_tests::{Process, Run, Tree, World, rounds, sandboxed};
 
 /// What `setup` may change.
 fn files() -> Vec<Tree> {
@@ -527,5 +527,57 @@ fn what_is_confirmed_after_a_login_stays_and_without_one_it_is_refused() {
         let _ = world.nightlatch(&["setup", "--confirm"]).is_refused();
         take_back(world);
         assert_same(&before, "after --remove");
+    });
+}
+
+#[test]
+fn a_trial_whose_watcher_was_killed_is_taken_back_by_the_next_command() {
+    sandboxed(|world| {
+        world.make_store();
+        let before = files();
+        set_up(world, &["sudo", "--try", "2s"]);
+        let watcher = Process::pid_of("/usr/local/bin/nightlatch setup --watch=alone");
+        let _ = world.shell(&format!("kill -9 {watcher}")).succeeds();
+        thread::sleep(Duration::from_secs(3));
+        assert!(
+            fs::read_to_string("/etc/pam.d/sudo")
+                .unwrap()
+                .contains("nightlatch")
+        );
+        set_up(world, &["su"]);
+        world.log().says(&[
+            "event=setup-taken-back",
+            "services=\"sudo,sudo-i\"",
+            "reason=not-confirmed",
+        ]);
+        take_back(world);
+        assert_same(&before, "after --remove");
+    });
+}
+
+#[test]
+fn the_doctor_finds_nothing_in_what_is_set_up_but_the_key_that_was_named() {
+    sandboxed(|world| {
+        world.user("alice").enrolled().may_sudo();
+        for (place, expected) in [
+            ("after-password", vec!["key-alone-opens"]),
+            ("after-key", vec![]),
+        ] {
+            let said = set_up(world, &["sshd", "--place", place]).stdout;
+            assert_eq!(
+                said.contains("a public key alone still opens"),
+                place == "after-password",
+                "{said}"
+            );
+            set_up(world, &["sudo"]);
+            let report = world.nightlatch(&["doctor", "--json"]).json();
+            let findings = report["findings"].as_array().unwrap();
+            let names: Vec<_> = findings
+                .iter()
+                .map(|finding| finding["name"].as_str().unwrap())
+                .collect();
+            assert_eq!(names, expected, "{report:#}");
+            take_back(world);
+        }
     });
 }

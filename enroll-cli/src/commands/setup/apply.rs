@@ -10,6 +10,7 @@ use nightlatch_core::store::FileStore;
 
 use super::plan::{Plan, Service};
 use super::take_back::{self, Reason};
+use super::watch::end_what_is_over;
 use crate::app::App;
 use crate::ask::Asker;
 use crate::cli;
@@ -26,6 +27,9 @@ use crate::signals::Signals;
 
 /// Sets services up.
 pub fn run(app: &App, named: Option<&Path>, arguments: &cli::Setup) -> anyhow::Result<()> {
+    if !arguments.dry_run {
+        end_what_is_over()?;
+    }
     let screen = Screen::output()?;
     let plan = Plan::make(&kept::peek()?, &app.config, named, arguments)?;
     screen.page(&plan.diff())?;

@@ -16,7 +16,7 @@ use crate::signals::Signals;
 /// Watches.
 pub fn run(how: Watch) -> anyhow::Result<()> {
     match how {
-        Watch::Look => look().map(drop),
+        Watch::Look => end_what_is_over(),
         Watch::Wait => wait(),
         Watch::Alone => {
             // Out of the session of whoever began it; and neither its end nor a key reaches us.
@@ -28,6 +28,11 @@ pub fn run(how: Watch) -> anyhow::Result<()> {
             wait()
         }
     }
+}
+
+/// Takes the trial back if it is over, whether somebody still watches over it or not.
+pub fn end_what_is_over() -> anyhow::Result<()> {
+    look().map(drop)
 }
 
 fn wait() -> anyhow::Result<()> {
