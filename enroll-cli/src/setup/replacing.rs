@@ -83,6 +83,14 @@ pub fn remove(path: &Path) -> anyhow::Result<()> {
     .with_context(|| not_changed(path))
 }
 
+/// Takes away what a command that was killed left beside a file.
+pub fn tidy(path: &Path) -> anyhow::Result<()> {
+    if let Some(named) = Named::find(path)? {
+        named.discard(&named.temporary());
+    }
+    Ok(())
+}
+
 impl Named {
     fn find(path: &Path) -> anyhow::Result<Option<Self>> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {

@@ -56,7 +56,18 @@ pub fn disarm() -> anyhow::Result<()> {
 
 fn arm_unit() -> anyhow::Result<()> {
     let program = env::current_exe().context("the path of this program is not known")?;
-    fs::write(UNIT, unit(&program)).context(UNIT)?;
+    // What systemd would read as something else than a path.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    let program = program
+        .to_str()
+        .filter(|path| path.chars().all(is_plain))
+        .with_context(|| {
+            format!(
+                "{}: install this program under a plain path",
+                program.display()
+            )
+        })?;
+    fs::write(UNIT, unit(program)).context(UNIT)?;
     // As `systemctl enable` does, and durably: a power cut must not forget it.
     let wants = Path::new(WANTED).parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(wants).with_context(|| wants.display().to_string())?;
@@ -76,8 +87,7 @@ fn arm_unit() -> anyhow::Result<()> {
 }
 
 /// The unit. What begins it looks first whether the host was booted anew, and log-ins at the door wait for that.
-fn unit(program: &Path) -> String {
-    let program = program.display();
+fn unit(program: &str) -> String {
     format!(
         "# Made by `nightlatch setup --try`, and taken away with the trial.\n\
          [Unit]\n\

@@ -148,6 +148,7 @@ fn put_back(kept: &Kept, changed: &Changed) -> anyhow::Result<String> {
     let name = shown(&path.display().to_string());
     let before = kept.before(changed)?;
     let after = kept.after(changed)?;
+    replacing::tidy(path)?;
     let now = look(path)?;
     let as_it_was = format!("{name} is as it was.");
     if now == before {
