@@ -134,8 +134,8 @@ fn answers(world: &World, run: &dyn Fn(Tries) -> Outcome) {
     let lent = world
         .nightlatch(&["codes", "alice", "--temporary", "--json"])
         .succeeds();
-    let lent = lent.json();
-    let lent = lent["temporary_code"].as_str().expect("made");
+    let lent = &lent.json()["temporary_code"];
+    let lent = lent.as_str().unwrap();
     run(alice.tries().answers([lent])).gives(Code::Success);
     run(alice.tries().always_answers(lent)).gives(Code::AuthErr);
     run(alice.tries().answers(alice.phone().wrong_codes(3))).gives(Code::AuthErr);

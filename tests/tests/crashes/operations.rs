@@ -43,7 +43,10 @@ pub const LOGIN_BY_TEMPORARY_CODE: Operation = Operation {
         case.enrolled();
         let made = &["codes", case.name(), "--temporary", "--json"];
         let made = case.world.nightlatch(made).succeeds().json();
-        case.lent = made["temporary_code"].as_str().unwrap().to_owned();
+        made["temporary_code"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut case.lent);
     },
     run: |case, wrapper| case.knocks(wrapper, &case.lent),
     check: |case| {

@@ -210,7 +210,10 @@ impl Model {
             (Answer::BackupCode(code), Factor::TemporaryCode) => {
                 let is_it = |(lent, _): &(BackupCode, Time)| lent.symbols() == code.symbols();
                 let place = self.lent.iter().position(is_it);
-                let (_, expires) = self.lent.remove(place.expect("it ended, or opened before"));
+                let Some(place) = place else {
+                    panic!("it ended, or opened before");
+                };
+                let (_, expires) = self.lent.remove(place);
                 assert!(self.now < expires, "it had expired");
             }
             (answer, factor) => panic!("{answer:?} opened as {factor:?}"),
