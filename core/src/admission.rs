@@ -212,7 +212,8 @@ pub fn admit_unasked(world: World<'_>, config: &Config, request: &Request) -> Ad
     };
     match &record.enrollment {
         Some(enrollment) if enrollment.uid == account.uid => {
-            let left = record.state.backup_codes_left(enrollment);
+            let now = world.clock.now().ok();
+            let left = now.and_then(|now| record.state.backup_codes_left(enrollment, now));
             return Admission::open(left.and_then(messages::few_codes).into_iter().collect());
         }
         // Names get reused: it is somebody else's.

@@ -3,8 +3,8 @@
 //! Only what has a code's shape is a try. An empty line, a password, or the garbage that sshd puts in place of an
 //! answer for unknown users teaches nobody anything, so it is refused without being evaluated or charged.
 //!
-//! That garbage is as long as the answer was, and all that is known of it. So whatever is as long as a backup code is told from
-//! what is not, for its refusal takes as long as a backup code's ([`BadAnswer::Long`]).
+//! That garbage is as long as the answer was, and all that is known of it. So whatever is as long as a scratch code or a backup code is
+//! told from what is not, for its refusal takes as long as theirs ([`BadAnswer::Long`], [`Answer::is_long`]).
 
 use std::fmt;
 
@@ -12,12 +12,13 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::backup_codes::BackupCode;
+use crate::scratch_codes::ScratchCode;
 use crate::token::Digits;
 
 /// An answer that has a code's shape.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// 6 to 8 digits.
+    /// 6 to 8 digits. With 8 of them it may be a scratch code, too.
     Code(OneTimeCode),
     /// What a field ends in that holds something else before the code: a token compares as many digits as its codes have.
     Tail(Tail),
@@ -34,8 +35,40 @@ impl Answer {
         match Self::of_any_length(bytes) {
             Ok(Self::BackupCode(code)) => Ok(Self::BackupCode(code)),
             // Nobody writes so few digits in so many bytes.
+            Ok(Self::Code(code)) if bytes.len() < BackupCode::SYMBOLS => {
+                Ok(Self::Code(OneTimeCode {
+                    written_in: bytes.len(),
+                    ..code
+                }))
+            }
             _ if is_long(bytes) => Err(BadAnswer::Long),
             other => other,
+        }
+    }
+
+    /// The same digits as a scratch code.
+    #[must_use]
+    pub fn scratch_code(&self) -> Option<ScratchCode> {
+        match self {
+            Self::Code(code) => ScratchCode::parse(code.as_str()),
+            Self::Tail(tail) => ScratchCode::parse(&tail.digits),
+            Self::BackupCode(_) => None,
+        }
+    }
+
+    /// Whether deciding about it may take a digest: of a backup code always, of a scratch code where somebody has any.
+    #[must_use]
+    pub fn may_need_a_digest(&self) -> bool {
+        matches!(self, Self::BackupCode(_)) || self.scratch_code().is_some()
+    }
+
+    /// Whether a scratch code or a backup code could be written in as many bytes: if it is refused, it costs a digest, whoever it is of.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        match self {
+            Self::Code(code) => code.written_in >= ScratchCode::DIGITS,
+            Self::Tail(tail) => tail.field >= ScratchCode::DIGITS,
+            Self::BackupCode(_) => true,
         }
     }
 
@@ -74,7 +107,7 @@ impl Answer {
     pub fn is_same_as(&self, other: &Self) -> bool {
         let (one, two) = match (self, other) {
             (Self::Code(one), Self::Code(two)) => (one.as_str(), two.as_str()),
-            (Self::Tail(one), Self::Tail(two)) => (one.0.as_str(), two.0.as_str()),
+            (Self::Tail(one), Self::Tail(two)) => (one.digits.as_str(), two.digits.as_str()),
             (Self::BackupCode(one), Self::BackupCode(two)) => (one.symbols(), two.symbols()),
             _ => return false,
         };
@@ -84,7 +117,11 @@ impl Answer {
 
 /// 6 to 8 digits.
 #[derive(Clone)]
-pub struct OneTimeCode(Zeroizing<String>);
+pub struct OneTimeCode {
+    digits: Zeroizing<String>,
+    /// In how many bytes, with spaces and dashes.
+    written_in: usize,
+}
 
 impl OneTimeCode {
     /// Takes digits without anything between them.
@@ -92,19 +129,26 @@ impl OneTimeCode {
     pub fn parse(digits: &str) -> Option<Self> {
         let is_code =
             (6..=8).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
-        is_code.then(|| Self(Zeroizing::new(digits.to_owned())))
+        is_code.then(|| Self {
+            digits: Zeroizing::new(digits.to_owned()),
+            written_in: digits.len(),
+        })
     }
 
     /// The digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.digits
     }
 }
 
 /// The digits at the end of a field, up to 8 of them.
 #[derive(Clone)]
-pub struct Tail(Zeroizing<String>);
+pub struct Tail {
+    digits: Zeroizing<String>,
+    /// How many bytes the field has.
+    field: usize,
+}
 
 impl Tail {
     /// Takes the digits that `field` ends in, the last 8 of them at most. `None` where they are too few for a code.
@@ -116,14 +160,26 @@ impl Tail {
             .take(8)
             .take_while(u8::is_ascii_digit)
             .count();
-        (count >= 6).then(|| Self(Zeroizing::new(field[field.len() - count..].to_owned())))
+        (count >= 6).then(|| Self {
+            digits: Zeroizing::new(field[field.len() - count..].to_owned()),
+            field: field.len(),
+        })
+    }
+
+    /// The same digits of a field of so many bytes.
+    #[must_use]
+    pub(crate) fn of_a_field(self, bytes: usize) -> Self {
+        Self {
+            field: bytes,
+            ..self
+        }
     }
 
     /// The last `digits` of them; `None` where there are fewer.
     #[must_use]
     pub fn last(&self, digits: Digits) -> Option<OneTimeCode> {
-        let from = self.0.len().checked_sub(usize::from(digits.get()))?;
-        OneTimeCode::parse(&self.0[from..])
+        let from = self.digits.len().checked_sub(usize::from(digits.get()))?;
+        OneTimeCode::parse(&self.digits[from..])
     }
 }
 
@@ -157,7 +213,7 @@ pub enum BadAnswer {
     /// Text that has no code's shape.
     #[error("not a code")]
     NotACode,
-    /// As long as a backup code or longer, and none, whatever else it is.
+    /// As long as a scratch code or longer, and no code, whatever else it is.
     #[error("not a code, and long")]
     Long,
 }
@@ -174,9 +230,9 @@ impl BadAnswer {
     }
 }
 
-/// Whether a backup code could be written in so many bytes.
-fn is_long(bytes: &[u8]) -> bool {
-    bytes.len() >= BackupCode::SYMBOLS
+/// Whether a scratch code or a backup code could be written in so many bytes.
+pub(crate) fn is_long(bytes: &[u8]) -> bool {
+    bytes.len() >= ScratchCode::DIGITS
 }
 
 /// The longest answer that is read, in bytes.
@@ -205,12 +261,11 @@ mod tests {
         assert_eq!(bad(""), BadAnswer::Empty);
         assert_eq!(bad(" - "), BadAnswer::Empty);
         assert_eq!(bad("12345"), BadAnswer::NotACode);
-        assert_eq!(bad("123456789"), BadAnswer::NotACode);
         assert_eq!(bad("+123456"), BadAnswer::NotACode);
-        assert_eq!(bad("١٢٣٤٥٦"), BadAnswer::NotACode);
-        assert_eq!(bad("correct horse"), BadAnswer::NotACode);
+        assert_eq!(bad("١٢٣"), BadAnswer::NotACode);
+        assert_eq!(bad("horse"), BadAnswer::NotACode);
         assert_eq!(bad("123456\n"), BadAnswer::NotText);
-        assert_eq!(bad("\u{8}\n\r\u{7f}INCORRECT"), BadAnswer::NotText);
+        assert_eq!(bad("\u{8}\n\r\u{7f}INC"), BadAnswer::NotText);
         assert_eq!(bad(&"1".repeat(129)), BadAnswer::TooLong);
         assert_eq!(
             Answer::parse(&[b'1', 0xff]).unwrap_err(),
@@ -219,11 +274,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_long_as_a_backup_code_and_none_is_told_by_its_length_alone() {
-        let garbage = "\u{8}\n\r\u{7f}INCORRECT\u{8}\n\r\u{7f}INC";
-        assert_eq!(garbage.len(), BackupCode::SYMBOLS);
+    fn what_is_as_long_as_a_scratch_code_and_no_code_is_told_by_its_length_alone() {
+        let garbage = "\u{8}\n\r\u{7f}INCO";
+        assert_eq!(garbage.len(), ScratchCode::DIGITS);
         for long in [
             garbage,
+            "12345678\u{7f}",
+            "+1234567",
+            "123456789",
             "correct horse battery staple",
             "--------------------",
             "123456--------------",
@@ -232,10 +290,37 @@ mod tests {
         ] {
             assert_eq!(bad(long), BadAnswer::Long, "{long}");
             assert_eq!(BadAnswer::password(long.as_bytes()), BadAnswer::Long);
-            assert_ne!(bad(&long[1..20]), BadAnswer::Long, "{long}");
         }
         assert!(Answer::parse(b"3467-9CFH-JKMR-TWXY-3467").is_ok());
-        assert_eq!(BadAnswer::password(b"123456"), BadAnswer::Password);
+        assert_eq!(bad("1234 6 "), BadAnswer::NotACode);
+        assert_eq!(BadAnswer::password(b"1234567"), BadAnswer::Password);
+    }
+
+    #[test]
+    fn a_code_is_long_where_it_is_written_in_as_many_bytes_as_a_scratch_code_and_only_8_digits_are_one()
+     {
+        for (text, is_long, is_scratch_code) in [
+            ("123456", false, false),
+            ("123 456", false, false),
+            ("1234567", false, false),
+            ("12 34 56", true, false),
+            ("123-456 ", true, false),
+            ("12345678", true, true),
+            ("1234 5678", true, true),
+            ("01234567", true, false),
+            ("3467-9CFH-JKMR-TWXY-3467", true, false),
+        ] {
+            let answer = Answer::parse(text.as_bytes()).unwrap();
+            assert_eq!(answer.is_long(), is_long, "{text}");
+            assert_eq!(answer.scratch_code().is_some(), is_scratch_code, "{text}");
+        }
+        let tail = |field: &str| Answer::Tail(Tail::of(field).unwrap());
+        assert_eq!(
+            tail("pass12345678").scratch_code().unwrap().as_str(),
+            "12345678"
+        );
+        assert!(tail("pass-1234567").scratch_code().is_none());
+        assert!(tail("p-123456").is_long() && !tail("p123456").is_long());
     }
 
     #[test]

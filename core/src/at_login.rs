@@ -110,6 +110,7 @@ impl Offer {
                 created: now,
                 tokens: vec![self.token],
                 backup_codes: Some(set),
+                scratch_codes: None,
             },
             proved,
             ticket: self.ticket,

@@ -87,13 +87,7 @@ impl BackupCode {
     ///
     /// The memory is asked for fallibly: where there is none, this is an error and not an abort.
     pub fn digest(&self, salt: &Salt, cost: Cost) -> Result<Digest, BackupCodeError> {
-        let params = Params::new(cost.m_kib, cost.t, cost.p, Some(Digest::BYTES))
-            .map_err(BackupCodeError::Argon2)?;
-        let mut digest = Digest([0; Digest::BYTES]);
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(self.0.as_bytes(), &salt.0, &mut digest.0)
-            .map_err(BackupCodeError::Argon2)?;
-        Ok(digest)
+        digest_of(&self.0, salt, cost)
     }
 
     /// The code as it is shown: in groups of four, easy to read aloud.
@@ -133,6 +127,17 @@ impl BackupCode {
         }
         Ok(Self(code))
     }
+}
+
+/// What one Argon2id evaluation makes of the symbols or digits of a code.
+pub(crate) fn digest_of(code: &str, salt: &Salt, cost: Cost) -> Result<Digest, BackupCodeError> {
+    let params = Params::new(cost.m_kib, cost.t, cost.p, Some(Digest::BYTES))
+        .map_err(BackupCodeError::Argon2)?;
+    let mut digest = Digest([0; Digest::BYTES]);
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(code.as_bytes(), &salt.0, &mut digest.0)
+        .map_err(BackupCodeError::Argon2)?;
+    Ok(digest)
 }
 
 impl fmt::Debug for BackupCode {

@@ -9,7 +9,7 @@ mod temporary;
 
 pub(crate) use find::window;
 
-use find::{Finding, Search, find_backup_code};
+use find::{Finding, Search, SetKind, find_in_set};
 use invitation::invitation;
 use temporary::find_temporary_code;
 
@@ -19,6 +19,7 @@ use crate::backup_codes::{BackupCode, BackupCodeError, Cost, Digest, Salt};
 use crate::enrollment::Enrollment;
 use crate::id::Id;
 use crate::place::Place;
+use crate::scratch_codes::ScratchCodes;
 use crate::state::{Closed, Integrity, News, Resync, State, TemporaryCode, Ticket, WrongCodes};
 use crate::store::Record;
 use crate::throttle::{Gate, Throttle};
@@ -34,7 +35,7 @@ pub struct Try<'a> {
     pub place: Place,
     /// What was answered.
     pub answer: &'a Answer,
-    /// Its digest, once [`Decision::NeedsDigest`] asked for it.
+    /// Its digest, once [`Decision::NeedsDigest`] asked for it. (It is asked for of a backup code, and of what can only be a scratch code.)
     pub digest: Option<&'a SaltedDigest>,
     /// Whether an invitation is an answer here.
     pub invitations: Invitations,
@@ -92,6 +93,20 @@ impl SaltedDigest {
             cost,
             digest: code.digest(&salt, cost)?,
         })
+    }
+
+    /// The same of what an answer can be: a backup code, or a scratch code. `None` where it can be neither.
+    pub fn of_answer(
+        answer: &Answer,
+        salt: Salt,
+        cost: Cost,
+    ) -> Result<Option<Self>, BackupCodeError> {
+        let digest = match (answer, answer.scratch_code()) {
+            (Answer::BackupCode(code), _) => code.digest(&salt, cost)?,
+            (_, Some(code)) => code.digest(&salt, cost)?,
+            (_, None) => return Ok(None),
+        };
+        Ok(Some(Self { salt, cost, digest }))
     }
 }
 
@@ -169,11 +184,11 @@ impl Exemption {
 /// What opened the door.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// Token or backup code.
+    /// Token, backup code or scratch code.
     pub factor: Factor,
     /// Wrong codes since the last success: somebody else may have the password.
     pub wrong: WrongCodes,
-    /// How many backup codes were not spent yet, of somebody who has any.
+    /// How many backup codes, or scratch codes, were not spent yet, of somebody who has any.
     pub backup_codes_left: Option<usize>,
     /// What they are to know of a temporary code that was made for them.
     pub temporary_code: Option<News>,
@@ -196,6 +211,13 @@ pub enum Factor {
     },
     /// A temporary code.
     TemporaryCode,
+    /// A scratch code of another system.
+    ScratchCode {
+        /// How many are left.
+        left: usize,
+        /// When they end.
+        expires: Time,
+    },
     /// A token that was set up in this login, and is kept in the account phase.
     NewToken(Label),
 }
@@ -226,7 +248,7 @@ pub enum Refusal {
     Closed,
     /// A right code of a counter-based token, but the state may be too old to know whether it was used.
     TokenWaits,
-    /// A right backup code, but the state may be too old to know whether it was spent.
+    /// A right backup code or scratch code, but the state may be too old to know whether it was spent.
     BackupCodesWait,
     /// A right temporary code, but it ended.
     TemporaryCodeOver,
@@ -260,7 +282,7 @@ pub enum Next {
     CodeIn(u64),
     /// The code that the token makes next, when it is asked to.
     CodeOfToken,
-    /// Another backup code.
+    /// Another backup code, or scratch code.
     BackupCode,
     /// Another temporary code.
     TemporaryCode,
@@ -404,14 +426,32 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
                 place: attempt.place,
                 now,
             };
-            search.find_code(enrollment, attempt.answer)
+            let finding = search.find_code(enrollment, attempt.answer);
+            let scratch = scratch_codes(enrollment, attempt.answer, now);
+            match (finding, scratch) {
+                // No token's, so it may be a scratch code.
+                (Finding::Miss(resync), Some(scratch)) => {
+                    let (salt, cost) = (scratch.set.salt, scratch.set.cost);
+                    let Some(digest) = attempt.digest_under(&salt, cost) else {
+                        return Decision::NeedsDigest(salt, cost);
+                    };
+                    let kind = SetKind::ScratchCodes {
+                        expires: scratch.expires,
+                    };
+                    match find_in_set(Some(&scratch.set), kind, &state, digest) {
+                        Finding::Miss(_) => Finding::Miss(resync),
+                        found => found,
+                    }
+                }
+                (finding, _) => finding,
+            }
         }
         Answer::BackupCode(_) => {
             let set = enrollment.backup_codes.as_ref();
             let (salt, cost) = salt_and_cost(record);
             match attempt.digest_under(&salt, cost) {
                 Some(digest) => find_temporary_code(&state, &salt, digest, attempt.place, now)
-                    .unwrap_or_else(|| find_backup_code(set, &state, digest)),
+                    .unwrap_or_else(|| find_in_set(set, SetKind::BackupCodes, &state, digest)),
                 None => return Decision::NeedsDigest(salt, cost),
             }
         }
@@ -437,7 +477,7 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
             let accepted = Accepted {
                 factor,
                 wrong,
-                backup_codes_left: state.backup_codes_left(enrollment),
+                backup_codes_left: state.backup_codes_left(enrollment, now),
                 temporary_code,
             };
             Decision::Answer(Verdict::Accepted(accepted), Some(state))
@@ -450,6 +490,16 @@ fn decide(record: &Record, enrollment: &Enrollment, attempt: &Try<'_>, now: Time
             charge(state, attempt, now)
         }
     }
+}
+
+/// The scratch codes that this answer may be one of now.
+fn scratch_codes<'e>(
+    enrollment: &'e Enrollment,
+    answer: &Answer,
+    now: Time,
+) -> Option<&'e ScratchCodes> {
+    let scratch = enrollment.scratch_codes.as_ref()?;
+    (answer.scratch_code().is_some() && !scratch.is_over(now)).then_some(scratch)
 }
 
 /// Charges a wrong answer.

@@ -8,9 +8,10 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::answer::{Answer, BadAnswer, Tail};
+use crate::answer::{Answer, BadAnswer, Tail, is_long};
 use crate::backup_codes::BackupCode;
 use crate::check::{Factor, Verdict};
+use crate::scratch_codes::ScratchCode;
 use crate::state::State;
 use crate::store::{Change, Record};
 use crate::time::Time;
@@ -41,8 +42,12 @@ impl Field {
         str::from_utf8(self.last_digits())
             .ok()
             .and_then(Tail::of)
-            .map(Answer::Tail)
-            .ok_or(BadAnswer::NotACode)
+            .map(|tail| Answer::Tail(tail.of_a_field(self.0.len())))
+            .ok_or(if is_long(&self.0) {
+                BadAnswer::Long
+            } else {
+                BadAnswer::NotACode
+            })
     }
 
     /// What stands before the code that was right.
@@ -53,6 +58,7 @@ impl Field {
             Factor::BackupCode { .. } | Factor::TemporaryCode => {
                 self.without_last(self.backup_code().map_or(0, |(length, _)| length))
             }
+            Factor::ScratchCode { .. } => self.without_last(ScratchCode::DIGITS),
             // Nobody enrolls through a field for both.
             Factor::NewToken(_) => &self.0,
         }
@@ -223,7 +229,9 @@ mod tests {
         assert_eq!(bad(b""), BadAnswer::Empty);
         assert_eq!(bad(b"12345"), BadAnswer::NotACode);
         assert_eq!(bad(b"123456 "), BadAnswer::NotACode);
-        assert_eq!(bad("x\u{661}23456".as_bytes()), BadAnswer::NotACode);
+        assert_eq!(bad("\u{661}23456".as_bytes()), BadAnswer::NotACode);
+        // As long as a scratch code: what stands there is garbage where sshd knows nobody of that name.
+        assert_eq!(bad(b"password"), BadAnswer::Long);
         assert!(field(&[b'1'; LONGEST_FIELD]).answer().is_ok());
         assert_eq!(bad(&[b'1'; LONGEST_FIELD + 1]), BadAnswer::TooLong);
     }

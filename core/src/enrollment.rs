@@ -10,6 +10,7 @@ use crate::account::UserName;
 use crate::backup_codes::{BackupCodes, Cost, Count, Digest, Salt};
 use crate::id::Id;
 use crate::lines::line_at;
+use crate::scratch_codes::ScratchCodes;
 use crate::tables::{self, Table};
 use crate::time::Time;
 use crate::token::{Algorithm, Counter, Digits, Kind, Label, Period, Secret, Token};
@@ -28,6 +29,8 @@ pub struct Enrollment {
     pub tokens: Vec<Token>,
     /// The backup codes, if there are any.
     pub backup_codes: Option<BackupCodes>,
+    /// The scratch codes that were brought along from another system, if there are any: never beside backup codes.
+    pub scratch_codes: Option<ScratchCodes>,
 }
 
 impl Enrollment {
@@ -74,6 +77,13 @@ impl Enrollment {
                 return Err(BadEnrollment::Twins);
             }
         }
+        let scratch_codes = file
+            .scratch_codes
+            .map(|Table(codes)| codes.into_scratch_codes(version))
+            .transpose()?;
+        if scratch_codes.is_some() && file.backup_codes.is_some() {
+            return Err(BadEnrollment::Value("scratch_codes"));
+        }
         Ok(Self {
             user: UserName::parse(&file.user).map_err(|_| BadEnrollment::Value("user"))?,
             uid: file.uid,
@@ -83,13 +93,24 @@ impl Enrollment {
                 .backup_codes
                 .map(|Table(codes)| codes.into_backup_codes())
                 .transpose()?,
+            scratch_codes,
         })
     }
 
-    /// Whether version 1 has words for it: whoever has no counter-based token has a file that older programs read.
+    /// The codes for the day when the token is lost, whichever there are: backup codes or scratch codes.
+    #[must_use]
+    pub fn set(&self) -> Option<&BackupCodes> {
+        let scratch = self.scratch_codes.as_ref().map(|scratch| &scratch.set);
+        self.backup_codes.as_ref().or(scratch)
+    }
+
+    /// Whether version 1 has words for it: whoever has time-based tokens with secrets as they are made here, and no scratch codes, has a
+    /// file that older programs read.
     fn is_of_version_1(&self) -> bool {
-        let has_counters = |token: &Token| matches!(token.kind, Kind::Hotp { .. });
-        !self.tokens.iter().any(has_counters)
+        let is_of_version_2 = |token: &Token| {
+            matches!(token.kind, Kind::Hotp { .. }) || token.secret.is_shorter_than_made_here()
+        };
+        self.scratch_codes.is_none() && !self.tokens.iter().any(is_of_version_2)
     }
 
     /// Writes the file.
@@ -127,20 +148,29 @@ impl Enrollment {
             }
         }
         if let Some(codes) = &self.backup_codes {
-            let Cost { m_kib, t, p } = codes.cost;
             writeln!(text, "\n[backup_codes]")?;
-            writeln!(text, "id = \"{}\"", codes.id)?;
-            writeln!(text, "salt = \"{}\"", codes.salt)?;
-            writeln!(text, "argon2id = {{ m_kib = {m_kib}, t = {t}, p = {p} }}")?;
-            writeln!(text, "hashes = [")?;
-            for digest in &codes.digests {
-                writeln!(text, "    \"{}\",", digest.to_hex())?;
-            }
-            writeln!(text, "]")?;
+            write_set(text, codes)?;
+        }
+        if let Some(codes) = &self.scratch_codes {
+            writeln!(text, "\n[scratch_codes]")?;
+            write_set(text, &codes.set)?;
+            writeln!(text, "expires = {}", codes.expires.unix())?;
         }
         writeln!(text, "\n[end]")?;
         Ok(())
     }
+}
+
+fn write_set(text: &mut String, codes: &BackupCodes) -> std::fmt::Result {
+    let Cost { m_kib, t, p } = codes.cost;
+    writeln!(text, "id = \"{}\"", codes.id)?;
+    writeln!(text, "salt = \"{}\"", codes.salt)?;
+    writeln!(text, "argon2id = {{ m_kib = {m_kib}, t = {t}, p = {p} }}")?;
+    writeln!(text, "hashes = [")?;
+    for digest in &codes.digests {
+        writeln!(text, "    \"{}\",", digest.to_hex())?;
+    }
+    writeln!(text, "]")
 }
 
 /// Why a file is not an enrollment.
@@ -171,12 +201,12 @@ pub(crate) const VERSION_1: EnrollmentVersion = Version {
     write: |enrollment, text| enrollment.write(1, text),
 };
 pub(crate) const VERSION_2: EnrollmentVersion = Version {
-    number: WITH_COUNTERS,
-    read: |text| Enrollment::read(text, WITH_COUNTERS),
-    write: |enrollment, text| enrollment.write(WITH_COUNTERS, text),
+    number: SECOND,
+    read: |text| Enrollment::read(text, SECOND),
+    write: |enrollment, text| enrollment.write(SECOND, text),
 };
-/// The first version that has counter-based tokens.
-const WITH_COUNTERS: u32 = 2;
+/// The first version that has counter-based tokens, short secrets and scratch codes.
+const SECOND: u32 = 2;
 
 /// The versions that this program reads and writes.
 fn versions() -> &'static Versions<Enrollment, BadEnrollment> {
@@ -201,6 +231,7 @@ struct File {
     #[serde(default)]
     token: Vec<Table<TokenTable>>,
     backup_codes: Option<Table<BackupCodesTable>>,
+    scratch_codes: Option<Table<ScratchCodesTable>>,
     #[expect(
         dead_code,
         reason = "it has only to be there: a file that was cut short does not have it"
@@ -229,13 +260,13 @@ impl TokenTable {
     fn into_token(self, version: u32) -> Result<Token, BadEnrollment> {
         let kind = match (self.kind.as_str(), self.period, self.counter) {
             ("totp", Some(period), None) => Kind::Totp { period },
-            ("hotp", None, Some(counter)) if version >= WITH_COUNTERS => Kind::Hotp { counter },
+            ("hotp", None, Some(counter)) if version >= SECOND => Kind::Hotp { counter },
             ("totp", None, _) => return Err(BadEnrollment::Value("period")),
             ("totp", Some(_), Some(_)) => return Err(BadEnrollment::Value("counter")),
-            ("hotp", Some(_), _) if version >= WITH_COUNTERS => {
+            ("hotp", Some(_), _) if version >= SECOND => {
                 return Err(BadEnrollment::Value("period"));
             }
-            ("hotp", None, None) if version >= WITH_COUNTERS => {
+            ("hotp", None, None) if version >= SECOND => {
                 return Err(BadEnrollment::Value("counter"));
             }
             _ => return Err(BadEnrollment::Value("kind")),
@@ -248,7 +279,10 @@ impl TokenTable {
             id: Id::parse(&self.id).map_err(|_| BadEnrollment::Value("id"))?,
             label: self.label,
             kind,
-            secret: Secret::from_base32(secret).map_err(|_| BadEnrollment::Value("secret"))?,
+            secret: Secret::from_kept_base32(secret)
+                .ok()
+                .filter(|secret| version >= SECOND || !secret.is_shorter_than_made_here())
+                .ok_or(BadEnrollment::Value("secret"))?,
             algorithm: self.algorithm,
             digits: self.digits,
         })
@@ -283,6 +317,35 @@ impl BackupCodesTable {
             salt: Salt::parse(&self.salt).ok_or(BadEnrollment::Value("salt"))?,
             cost,
             digests: digests.ok_or(BadEnrollment::Value("hashes"))?,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScratchCodesTable {
+    id: String,
+    salt: String,
+    argon2id: Table<Cost>,
+    hashes: Vec<String>,
+    expires: i64,
+}
+
+impl ScratchCodesTable {
+    fn into_scratch_codes(self, version: u32) -> Result<ScratchCodes, BadEnrollment> {
+        let expires = u64::try_from(self.expires).map_err(|_| BadEnrollment::Value("expires"))?;
+        let set = BackupCodesTable {
+            id: self.id,
+            salt: self.salt,
+            argon2id: self.argon2id,
+            hashes: self.hashes,
+        };
+        if version < SECOND {
+            return Err(BadEnrollment::Value("scratch_codes"));
+        }
+        Ok(ScratchCodes {
+            set: set.into_backup_codes()?,
+            expires: Time::from_unix(expires),
         })
     }
 }
@@ -340,6 +403,7 @@ mod tests {
                 token("\"täblet", Algorithm::Sha512),
             ],
             backup_codes: Some(codes),
+            scratch_codes: None,
         }
     }
 

@@ -17,7 +17,7 @@ use crate::admission::{self, LeftByLogin, Trusted};
 use crate::answer::{Answer, BadAnswer};
 use crate::at_login::{Offer, Prepared};
 use crate::audit::{Audit, Event, Origin};
-use crate::backup_codes::BackupCode;
+use crate::backup_codes::{BackupCode, BackupCodeError, Cost, Salt};
 use crate::check::{Accepted, Factor, Fault, Refusal, Rules, Verdict};
 use crate::combined::Uncharged;
 use crate::config::{Config, SecondFactor, ServiceName};
@@ -25,7 +25,7 @@ use crate::messages;
 use crate::place::Place;
 use crate::policy::{self, Remote, Ruling};
 use crate::state::WrongCodes;
-use crate::store::{Record, Store};
+use crate::store::Store;
 use crate::surroundings::{self, Problem, Surroundings};
 use crate::time::Clock;
 use crate::transaction::{self, Attempt};
@@ -254,7 +254,8 @@ impl<'w> Login<'w> {
     pub fn into_left(self, verdict: &Verdict) -> LeftByLogin {
         let trust = match verdict {
             Verdict::Accepted(Accepted {
-                factor: Factor::Token { .. } | Factor::BackupCode { .. },
+                factor:
+                    Factor::Token { .. } | Factor::BackupCode { .. } | Factor::ScratchCode { .. },
                 ..
             }) => self.trust().map(|service| Trusted {
                 place: self.place,
@@ -308,7 +309,9 @@ impl<'w> Login<'w> {
         // What they are to be told, nobody tells them now.
         let mut attempt =
             Attempt::new(account.uid, self.place, answer, &self.rules).telling_nobody();
-        attempt.prepare(&record).ok()?;
+        attempt
+            .prepare(&record, self.world.clock.now().ok()?)
+            .ok()?;
         let mut uncharged = Uncharged(attempt);
         let World { store, clock, .. } = self.world;
         transaction::run(store, clock, &account.name, &mut uncharged).ok()?
@@ -367,14 +370,14 @@ impl<'w> Login<'w> {
     fn verdict(&mut self, answer: Result<Answer, BadAnswer>) -> Verdict {
         let answer = match answer {
             Ok(answer) => answer,
-            Err(bad) => return self.verdict_without_a_try(bad),
+            Err(bad) => return verdict_without_a_try(bad),
         };
         if self
             .previous
             .as_ref()
             .is_some_and(|previous| previous.is_same_as(&answer))
         {
-            return self.attempt_of_nobody(&answer, Verdict::Refused(Refusal::Repeated));
+            return at_the_cost_of_a_digest(&answer, Verdict::Refused(Refusal::Repeated));
         }
         let verdict = match (self.ruling, self.known()) {
             (
@@ -383,9 +386,9 @@ impl<'w> Login<'w> {
                     number: rule,
                 },
                 _,
-            ) => self.attempt_of_nobody(&answer, Verdict::Refused(Refusal::Denied { rule })),
+            ) => at_the_cost_of_a_digest(&answer, Verdict::Refused(Refusal::Denied { rule })),
             (_, Ok(account)) => self.attempt(account, &answer),
-            (_, Err(verdict)) => self.attempt_of_nobody(&answer, verdict),
+            (_, Err(verdict)) => at_the_cost_of_a_digest(&answer, verdict),
         };
         match &verdict {
             // These were not looked at: the same may be given again.
@@ -403,23 +406,6 @@ impl<'w> Login<'w> {
         verdict
     }
 
-    /// About an answer that is no try. Of somebody who is not there sshd hands on garbage, of which nothing but the length is
-    /// true: what is as long as a backup code costs as much, whoever it is of.
-    fn verdict_without_a_try(&self, bad: BadAnswer) -> Verdict {
-        let verdict = Verdict::Refused(Refusal::NotACode(bad));
-        match bad {
-            BadAnswer::Long => {
-                let any = Answer::BackupCode(BackupCode::of_nobody());
-                self.attempt_of_nobody(&any, verdict)
-            }
-            BadAnswer::Empty
-            | BadAnswer::TooLong
-            | BadAnswer::NotText
-            | BadAnswer::Password
-            | BadAnswer::NotACode => verdict,
-        }
-    }
-
     fn attempt(&self, account: &Account, answer: &Answer) -> Verdict {
         let world = self.world;
         let mut attempt = Attempt::new(account.uid, self.place, answer, &self.rules);
@@ -429,17 +415,25 @@ impl<'w> Login<'w> {
         if self.heard == Heard::No {
             attempt = attempt.telling_nobody();
         }
-        let prepared = match answer {
-            Answer::Code(_) | Answer::Tail(_) => Ok(()),
-            // A record that cannot be read is no reason for less work; what is wrong with it shows below.
-            Answer::BackupCode(_) => {
-                attempt.prepare(&world.store.look(&account.name).unwrap_or_default())
+        if answer.may_need_a_digest() {
+            // A record that cannot be read is no reason for less work; what is wrong with it shows below, and so does a clock.
+            let record = world.store.look(&account.name).unwrap_or_default();
+            let now = world.clock.now().unwrap_or_default();
+            if let Err(error) = attempt.prepare(&record, now) {
+                return Verdict::Unavailable(Fault::Unusable(error.to_string()));
             }
-        };
-        if let Err(error) = prepared {
-            return Verdict::Unavailable(Fault::Unusable(error.to_string()));
         }
-        match transaction::run(world.store, world.clock, &account.name, &mut attempt) {
+        let verdict = self.verdict_of(&mut attempt, account);
+        if matches!(verdict, Verdict::Accepted(_)) || attempt.has_a_digest() {
+            return verdict;
+        }
+        // Who has no scratch codes takes as long over an answer that could be one as who has.
+        at_the_cost_of_a_digest(answer, verdict)
+    }
+
+    fn verdict_of(&self, attempt: &mut Attempt<'_>, account: &Account) -> Verdict {
+        let world = self.world;
+        match transaction::run(world.store, world.clock, &account.name, attempt) {
             Ok(Verdict::Unavailable(fault)) => {
                 let whereabouts = world.store.whereabouts(&account.name);
                 Verdict::Unavailable(fault.of(&account.name, &whereabouts))
@@ -454,15 +448,6 @@ impl<'w> Login<'w> {
                 }
                 verdict
             }
-            Err(error) => Verdict::Unavailable(Fault::Unusable(error.to_string())),
-        }
-    }
-
-    /// The same work as for somebody who is not enrolled, but for the store.
-    fn attempt_of_nobody(&self, answer: &Answer, verdict: Verdict) -> Verdict {
-        let mut attempt = Attempt::new(0, self.place, answer, &self.rules);
-        match attempt.prepare(&Record::default()) {
-            Ok(()) => verdict,
             Err(error) => Verdict::Unavailable(Fault::Unusable(error.to_string())),
         }
     }
@@ -562,6 +547,42 @@ impl Conversation for Login<'_> {
         }
         self.ask(Some(say))
     }
+}
+
+/// About an answer that is no try. Of somebody who is not there sshd hands on garbage, of which nothing but the length is
+/// true: what is as long as a scratch code costs as much, whoever it is of.
+fn verdict_without_a_try(bad: BadAnswer) -> Verdict {
+    let verdict = Verdict::Refused(Refusal::NotACode(bad));
+    match bad {
+        BadAnswer::Long => {
+            let any = Answer::BackupCode(BackupCode::of_nobody());
+            at_the_cost_of_a_digest(&any, verdict)
+        }
+        BadAnswer::Empty
+        | BadAnswer::TooLong
+        | BadAnswer::NotText
+        | BadAnswer::Password
+        | BadAnswer::NotACode => verdict,
+    }
+}
+
+/// A verdict that comes after a digest, if the answer is as long as one that needs one.
+fn at_the_cost_of_a_digest(answer: &Answer, verdict: Verdict) -> Verdict {
+    if !answer.is_long() {
+        return verdict;
+    }
+    match any_digest() {
+        Ok(()) => verdict,
+        Err(error) => Verdict::Unavailable(Fault::Unusable(error.to_string())),
+    }
+}
+
+/// A digest of something that belongs to nobody, as long as any other takes.
+fn any_digest() -> Result<(), BackupCodeError> {
+    let salt = Salt::from_bytes([0; 16]);
+    BackupCode::of_nobody()
+        .digest(&salt, Cost::DEFAULT)
+        .map(drop)
 }
 
 fn ask(text: Zeroizing<String>, echo: Echo) -> Step {

@@ -7,6 +7,7 @@ use crate::check::{Accepted, Factor, Next, Refusal};
 use crate::config::{Day, LoginConfig};
 use crate::place::Place;
 use crate::state::{News, WrongCodes};
+use crate::time::Time;
 use crate::transaction::NotKept;
 
 /// The question.
@@ -114,12 +115,27 @@ pub fn accepted(accepted: &Accepted) -> Option<String> {
             "Temporary code accepted. It opens nothing more; before the next login, talk to your administrator."
                 .to_owned(),
         ),
+        Factor::ScratchCode { left: 0, .. } => Some(
+            "Scratch code accepted. It was the last one; ask your administrator for backup codes."
+                .to_owned(),
+        ),
+        Factor::ScratchCode { left, expires } => Some(format!(
+            "Scratch code accepted. {left} left, and they end on {}; your administrator can make backup codes.",
+            day_of(expires)
+        )),
         Factor::Token { .. } | Factor::NewToken(_) => None,
     };
     let wrong = (accepted.wrong.count > 0).then(|| wrong_codes(&accepted.wrong));
     let news = accepted.temporary_code.map(temporary_code);
     let said: Vec<String> = [factor, wrong, news].into_iter().flatten().collect();
     (!said.is_empty()).then(|| said.join(" "))
+}
+
+/// The day of a moment, in UTC.
+fn day_of(moment: Time) -> String {
+    let mut text = moment.to_rfc3339();
+    text.truncate("2026-12-24".len());
+    text
 }
 
 /// What became of a temporary code, for whoever it was made for: somebody else may have asked for it in their name.

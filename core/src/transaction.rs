@@ -5,6 +5,7 @@
 
 mod add_token;
 mod closing;
+mod import;
 mod invitation;
 mod keep;
 mod temporary;
@@ -12,6 +13,7 @@ mod trust;
 
 pub use add_token::{AddToken, NotAdded};
 pub use closing::{Close, Closing, NotClosed};
+pub use import::{Import, Imported};
 pub use invitation::{CancelInvite, Earlier, Invite, NoInvitation, NotInvited, make_ticket};
 pub use keep::{Keep, NotKept};
 pub use temporary::{
@@ -114,16 +116,38 @@ impl<'a> Attempt<'a> {
         self.doubt
     }
 
-    /// Makes the digest that will be needed, if the answer is a backup code, before anybody waits for the lock: under
-    /// the lock, tries of one person would queue up behind each other's digests, and the time would tell who is enrolled.
+    /// Makes the digest that will be needed, if the answer is a backup code, or can only be a scratch code, before anybody waits for the
+    /// lock: under the lock, tries of one person would queue up behind each other's digests, and the time would tell who is enrolled.
     ///
     /// `record` may be out of date; then the digest is made again when it is needed.
-    pub fn prepare(&mut self, record: &Record) -> Result<(), BackupCodeError> {
-        if let Answer::BackupCode(code) = self.answer {
-            let (salt, cost) = salt_and_cost(record);
-            self.digest = Some(SaltedDigest::make(code, salt, cost)?);
-        }
+    pub fn prepare(&mut self, record: &Record, now: Time) -> Result<(), BackupCodeError> {
+        let (salt, cost) = match self.answer {
+            Answer::BackupCode(_) => salt_and_cost(record),
+            Answer::Code(_) | Answer::Tail(_) => match check(record, &self.as_try(), now) {
+                Decision::NeedsDigest(salt, cost) => (salt, cost),
+                Decision::Answer(..) => return Ok(()),
+            },
+        };
+        self.digest = SaltedDigest::of_answer(self.answer, salt, cost)?;
         Ok(())
+    }
+
+    /// Whether a digest was made, which takes most of the time that there is to take.
+    #[must_use]
+    pub fn has_a_digest(&self) -> bool {
+        self.digest.is_some()
+    }
+
+    fn as_try(&self) -> Try<'_> {
+        Try {
+            uid: self.uid,
+            place: self.place,
+            answer: self.answer,
+            digest: self.digest.as_ref(),
+            invitations: self.invitations,
+            told: self.told,
+            rules: self.rules,
+        }
     }
 }
 
@@ -133,27 +157,15 @@ impl Transaction for Attempt<'_> {
     fn apply(&mut self, record: &Record, now: Time) -> (Verdict, Change) {
         // Once for the decision, once more with a digest. A third request would be a fault, and denies.
         for _ in 0..2 {
-            let attempt = Try {
-                uid: self.uid,
-                place: self.place,
-                answer: self.answer,
-                digest: self.digest.as_ref(),
-                invitations: self.invitations,
-                told: self.told,
-                rules: self.rules,
-            };
-            let (salt, cost) = match check(record, &attempt, now) {
+            let (salt, cost) = match check(record, &self.as_try(), now) {
                 Decision::Answer(verdict, state) => {
                     self.doubt = state.as_ref().and_then(|_| record.state.integrity.doubt());
                     return (verdict, state.map_or(Change::Nothing, Change::State));
                 }
                 Decision::NeedsDigest(salt, cost) => (salt, cost),
             };
-            let Answer::BackupCode(code) = self.answer else {
-                break;
-            };
-            match SaltedDigest::make(code, salt, cost) {
-                Ok(digest) => self.digest = Some(digest),
+            match SaltedDigest::of_answer(self.answer, salt, cost) {
+                Ok(digest) => self.digest = digest,
                 Err(error) => {
                     return (
                         Verdict::Unavailable(Fault::Unusable(error.to_string())),
@@ -252,11 +264,11 @@ fn add_enrollment(
             .tokens
             .push(proved.copied().unwrap_or(TokenState::new(token.id)));
     }
-    let set = enrollment.backup_codes.as_ref();
+    let set = enrollment.set();
     state.spent.extend(set.map(|set| SpentCodes::none(set.id)));
 }
 
-/// Gives somebody new backup codes.
+/// Gives somebody new backup codes. Those from before end, scratch codes too.
 #[derive(Debug)]
 pub struct RenewCodes<'a> {
     /// The new set.
@@ -291,6 +303,7 @@ impl Transaction for RenewCodes<'_> {
         }
         let enrollment = Enrollment {
             backup_codes: Some(self.codes.clone()),
+            scratch_codes: None,
             ..enrollment.clone()
         };
         // The old set goes on waiting, if it did, until the new one is in its place.
@@ -412,7 +425,7 @@ impl Transaction for Unlock<'_> {
                 for known in &mut state.tokens {
                     known.waiting = Waiting::No;
                 }
-                if let Some(set) = &enrollment.backup_codes
+                if let Some(set) = enrollment.set()
                     && state.spent_of(set.id).is_none()
                 {
                     state.spent.push(SpentCodes::none(set.id));
@@ -537,7 +550,7 @@ fn fresh_state(enrollment: &Enrollment, rules: &Rules, now: Time) -> State {
             })
             .collect(),
         spent: enrollment
-            .backup_codes
+            .set()
             .iter()
             .map(|set| SpentCodes {
                 set: set.id,

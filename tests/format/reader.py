@@ -173,6 +173,8 @@ class Enrollment:
     created: datetime
     tokens: list[Token]
     backup_codes: BackupCodes | None
+    scratch_codes: BackupCodes | None
+    scratch_codes_expire: int
 
 
 class Table:
@@ -241,9 +243,17 @@ def enrollment_of(user: str, content: bytes) -> Enrollment:
         for parts in zip(*((token.id, token.label, token.secret) for token in tokens)):
             demand(len(set(parts)) == len(parts), "two tokens have the same id, label or secret")
         codes = backup_codes_of(table.take("backup_codes")) if "backup_codes" in table.rest else None
+        scratch, expire = None, 0
+        if version == 2 and "scratch_codes" in table.rest:
+            demand(codes is None, "scratch codes beside backup codes")
+            kept = table.take("scratch_codes")
+            demand(isinstance(kept, dict), "[scratch_codes] is no table")
+            with Table({"expires": kept.pop("expires", None)}, "[scratch_codes]") as rest:
+                expire = rest.number("expires", 0, 2**63 - 1)
+            scratch = backup_codes_of(kept)
         with Table(table.take("end"), "[end]"):
             pass
-    return Enrollment(created, tokens, codes)
+    return Enrollment(created, tokens, codes, scratch, expire)
 
 
 def token_of(value: Any, version: int) -> Token:
@@ -252,7 +262,7 @@ def token_of(value: Any, version: int) -> Token:
         label = table.text("label")
         demand(1 <= len(label.encode()) <= 32 and not has_control_characters(label), "label is not 1 to 32 bytes")
         kind = table.text_like("kind", re.compile("totp|hotp" if version == 2 else "totp"))
-        secret = secret_of(table.text("secret"))
+        secret = secret_of(table.text("secret"), 16 if version == 1 else 1)
         algorithm = table.text_like("algorithm", re.compile("SHA1|SHA256|SHA512"))
         digits = table.number("digits", 6, 8)
         # "of a counter-based token, and only of one", "of a time-based token, and only of one".
@@ -262,7 +272,7 @@ def token_of(value: Any, version: int) -> Token:
         return Token(id, label, kind, secret, algorithm, digits, table.number("period", 15, 120))
 
 
-def secret_of(text: str) -> bytes:
+def secret_of(text: str, least: int) -> bytes:
     prefix, _, base32 = text.partition(":")
     # "When reading, case, spaces, dashes and padding do not matter."
     demand(prefix == "base32" and re.fullmatch(r"[A-Za-z2-7 -]*=*", base32) is not None, "secret is not base32")
@@ -272,7 +282,7 @@ def secret_of(text: str) -> bytes:
     except binascii.Error as error:
         raise Refused("secret is not base32") from error
     demand(base64.b32encode(secret).decode().rstrip("=") == symbols, "secret has bits behind its last byte")
-    demand(16 <= len(secret) <= 128, "secret is not 16 to 128 bytes")
+    demand(least <= len(secret) <= 128, f"secret is not {least} to 128 bytes")
     return secret
 
 
@@ -532,6 +542,7 @@ def report(user: str, within: int, now: int) -> dict[str, Any]:
         "created": None,
         "tokens": [],
         "backup_codes": None,
+        "scratch_codes": None,
         "wrong_codes": 0,
         "failures": [],
         "disabled": False,
@@ -550,10 +561,12 @@ def report(user: str, within: int, now: int) -> dict[str, Any]:
                 "digits": token.digits,
                 **({} if token.period is None else {"period": token.period}),
                 "last_used": last_used(token, body, now),
+                "short_secret": len(token.secret) * 8 < 112,
             }
             for token in enrollment.tokens
         ],
         "backup_codes": backup_codes(enrollment.backup_codes, body, integrity),
+        "scratch_codes": scratch_codes(enrollment, body, integrity, now),
         "wrong_codes": body.wrong,
         "failures": failures(body, now),
         "disabled": any(body.steps[id][1] for id in ids if id in body.steps),
@@ -578,6 +591,16 @@ def backup_codes(codes: BackupCodes | None, body: Body, integrity: Integrity) ->
     left = sum(1 for code in range(codes.count) if not (spent or 0) >> code & 1)
     waits = spent is None or body.waiting == codes.id or integrity == Integrity.COPIED
     return {"left": left, "of": codes.count, "waiting": waits}
+
+
+def scratch_codes(enrollment: Enrollment, body: Body, integrity: Integrity, now: int) -> dict[str, Any] | None:
+    said = backup_codes(enrollment.scratch_codes, body, integrity)
+    if said is None:
+        return None
+    expired = enrollment.scratch_codes_expire <= now
+    if expired:
+        said["left"] = 0
+    return said | {"expires": moment(enrollment.scratch_codes_expire), "expired": expired}
 
 
 def failures(body: Body, now: int) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ fn prepared() -> Prepared {
             created: crate::testing::NOW,
             tokens: vec![token],
             backup_codes: None,
+            scratch_codes: None,
         },
         ticket: None,
         from: Whence {

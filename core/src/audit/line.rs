@@ -60,6 +60,10 @@ impl Line {
             Factor::Token { label, .. } => self.quoted("token", label.as_str()),
             Factor::BackupCode { left } => self.word("factor", "backup-code").word("left", left),
             Factor::TemporaryCode => self.word("factor", "temporary-code"),
+            Factor::ScratchCode { left, expires } => self
+                .word("factor", "scratch-code")
+                .word("left", left)
+                .word("expires", expires.to_rfc3339()),
             Factor::NewToken(label) => self
                 .word("factor", "new-token")
                 .quoted("token", label.as_str()),

@@ -100,6 +100,30 @@ pub enum Event<'a> {
         /// Whether the person proved that the authenticator has the secret.
         proved: bool,
     },
+    /// Somebody was enrolled with what they had in another system.
+    Imported {
+        /// Who.
+        user: &'a str,
+        /// By whom.
+        by: &'a str,
+        /// The other system's format.
+        from: &'a str,
+        /// How many tokens.
+        tokens: usize,
+        /// How many scratch codes.
+        scratch_codes: usize,
+        /// Whether an enrollment was replaced.
+        replaced: bool,
+    },
+    /// Somebody was imported before, and what the other system accepted since counts as used.
+    ImportCaughtUp {
+        /// Who.
+        user: &'a str,
+        /// By whom.
+        by: &'a str,
+        /// The other system's format.
+        from: &'a str,
+    },
     /// Somebody who is enrolled has one more token.
     TokenAdded {
         /// Who.
@@ -294,6 +318,8 @@ impl Event<'_> {
             | Self::ConversationFailed(..)
             | Self::Enrolled { .. }
             | Self::EnrolledAtLogin { .. }
+            | Self::Imported { .. }
+            | Self::ImportCaughtUp { .. }
             | Self::TokenAdded { .. }
             | Self::CodesRenewed { .. }
             | Self::TemporaryCodeMade { .. }
@@ -398,6 +424,23 @@ impl Event<'_> {
                     .quoted("token", label)
                     .word("kind", kind);
                 line.word("replaced", replaced).word("proved", proved);
+            }
+            Self::Imported {
+                user,
+                by,
+                from,
+                tokens,
+                scratch_codes,
+                replaced,
+            } => {
+                line.change("imported", user, by)
+                    .word("from", from)
+                    .word("tokens", tokens);
+                line.word("scratch_codes", scratch_codes)
+                    .word("replaced", replaced);
+            }
+            Self::ImportCaughtUp { user, by, from } => {
+                line.change("import-caught-up", user, by).word("from", from);
             }
             Self::TokenAdded {
                 user,

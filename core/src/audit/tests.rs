@@ -94,7 +94,7 @@ fn events_are_rendered_as_documented() {
 
 /// One of each event with every key that it can have. An event that is missing here does not compile: see `place_of`.
 fn one_of_each<'a>(
-    accepted: &'a [Accepted; 4],
+    accepted: &'a [Accepted; 5],
     refusal: &'a Refusal,
     unresolved: &'a Problem,
 ) -> Vec<Event<'a>> {
@@ -195,6 +195,20 @@ fn one_of_each<'a>(
             by,
             reason: "not-confirmed",
         },
+        Event::Accepted(origin, &accepted[4]),
+        Event::Imported {
+            user,
+            by,
+            from: "google-authenticator",
+            tokens: 1,
+            scratch_codes: 5,
+            replaced: false,
+        },
+        Event::ImportCaughtUp {
+            user,
+            by,
+            from: "oath",
+        },
     ]
 }
 
@@ -206,6 +220,7 @@ fn place_of(event: &Event<'_>) -> usize {
             Factor::BackupCode { .. } => 1,
             Factor::NewToken(_) => 21,
             Factor::TemporaryCode => 24,
+            Factor::ScratchCode { .. } => 27,
         },
         Event::Rejected(..) => 2,
         Event::Unavailable(..) => 3,
@@ -233,6 +248,8 @@ fn place_of(event: &Event<'_>) -> usize {
         Event::SetUp { .. } => 27,
         Event::SetupConfirmed { .. } => 28,
         Event::SetupTakenBack { .. } => 29,
+        Event::Imported { .. } => 31,
+        Event::ImportCaughtUp { .. } => 32,
     }
 }
 
@@ -268,6 +285,10 @@ fn the_documentation_has_every_event_with_its_severity_and_keys() {
         Factor::BackupCode { left: 7 },
         Factor::NewToken(Label::parse("phone").unwrap()),
         Factor::TemporaryCode,
+        Factor::ScratchCode {
+            left: 4,
+            expires: NOW,
+        },
     ]
     .map(|factor| Accepted {
         factor,

@@ -246,9 +246,17 @@ fn latest(token: &Token, code: &OneTimeCode, steps: RangeInclusive<Step>) -> Opt
     token.matching_steps(code, first, last).last().copied()
 }
 
-/// Looks a backup code's digest up in the set.
-pub(super) fn find_backup_code(
+/// What the codes of a set are.
+#[derive(Clone, Copy)]
+pub(super) enum SetKind {
+    BackupCodes,
+    ScratchCodes { expires: Time },
+}
+
+/// Looks the digest of a backup code or a scratch code up in the set.
+pub(super) fn find_in_set(
     set: Option<&BackupCodes>,
+    kind: SetKind,
     state: &State,
     digest: &Digest,
 ) -> Finding {
@@ -267,9 +275,11 @@ pub(super) fn find_backup_code(
     }
     let codes = set.digests.len();
     let used = 1 + spent.map_or(0, |spent| spent.count(codes));
+    let left = codes.saturating_sub(used);
     Finding::Fresh {
-        factor: Factor::BackupCode {
-            left: codes.saturating_sub(used),
+        factor: match kind {
+            SetKind::BackupCodes => Factor::BackupCode { left },
+            SetKind::ScratchCodes { expires } => Factor::ScratchCode { left, expires },
         },
         spend: Spend::BackupCode {
             set: set.id,

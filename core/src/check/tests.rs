@@ -2,6 +2,7 @@ mod backup_codes;
 mod clock;
 mod invitations;
 mod properties;
+mod scratch_codes;
 mod small_world;
 mod tokens;
 
@@ -60,6 +61,7 @@ impl Person {
             created: NOW,
             tokens,
             backup_codes: Some(set),
+            scratch_codes: None,
         };
         let record = Record {
             enrollment: Some(enrollment),
@@ -136,14 +138,9 @@ impl Person {
         match check(&self.record, &attempt, self.now) {
             Decision::Answer(verdict, state) => (verdict, state),
             Decision::NeedsDigest(salt, cost) => {
-                let Answer::BackupCode(code) = answer else {
-                    panic!("a digest of {answer:?}")
-                };
-                let made = SaltedDigest {
-                    salt,
-                    cost,
-                    digest: code.digest(&salt, cost).unwrap(),
-                };
+                let made = SaltedDigest::of_answer(answer, salt, cost)
+                    .unwrap()
+                    .unwrap();
                 match check(
                     &self.record,
                     &Try {

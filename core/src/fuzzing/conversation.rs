@@ -172,6 +172,7 @@ fn store(failures: u8, flags: u8) -> MemoryStore {
         created: NOW,
         tokens: vec![token],
         backup_codes: None,
+        scratch_codes: None,
     };
     let store = MemoryStore::new();
     let record = Record {

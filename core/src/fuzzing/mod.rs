@@ -12,6 +12,7 @@
 )]
 
 mod conversation;
+mod imports;
 mod input;
 mod log_line;
 mod machine;
@@ -22,6 +23,7 @@ mod values;
 
 pub use crate::store::slots_property::state_slots;
 pub use conversation::conversation;
+pub use imports::{google_authenticator, oath};
 pub use log_line::log_line;
 pub use machine::machine;
 pub use secret::secret;
@@ -38,8 +40,10 @@ pub const PROPERTIES: &[Property] = &[
     ("configuration", configuration),
     ("conversation", conversation),
     ("enrollment", enrollment),
+    ("google_authenticator", google_authenticator),
     ("log_line", log_line),
     ("machine", machine),
+    ("oath", oath),
     ("place", place),
     ("secret", secret),
     ("state_slots", state_slots),

@@ -10,6 +10,7 @@ use super::*;
 use crate::backup_codes::{Cost, Salt};
 use crate::check::Exemption;
 use crate::state::{Closed, Integrity};
+use crate::store::Record;
 use crate::testing::scene::{Scene, alice, bob, question, typed, under, verdict};
 use crate::time::Time;
 
@@ -153,7 +154,7 @@ fn working_time() -> Duration {
 
 /// What sshd hands on of somebody who is not there is garbage, as long as the answer was.
 #[test]
-fn whatever_is_as_long_as_a_backup_code_costs_a_digest_whoever_it_is_of() {
+fn whatever_is_as_long_as_a_scratch_code_costs_a_digest_whoever_it_is_of() {
     let a_digest = {
         let code = BackupCode::of_nobody();
         let start = working_time();
@@ -162,17 +163,28 @@ fn whatever_is_as_long_as_a_backup_code_costs_a_digest_whoever_it_is_of() {
         working_time().checked_sub(start).unwrap()
     };
     let scene = Scene::new();
-    for subject in [
-        Subject::Known(alice()),
-        Subject::Known(bob()),
-        Subject::Unknown,
+    let has_scratch_codes = Scene::new();
+    has_scratch_codes.brings_scratch_codes(&["10000001"]);
+    let is_locked = Scene::new();
+    is_locked.brings_scratch_codes(&["10000001"]);
+    is_locked.is_locked();
+    for (scene, subject) in [
+        (&scene, Subject::Known(alice())),
+        (&scene, Subject::Known(bob())),
+        (&scene, Subject::Unknown),
+        (&has_scratch_codes, Subject::Known(alice())),
+        (&is_locked, Subject::Known(alice())),
     ] {
         for (answer, costs) in [
             ("\u{8}\n\r\u{7f}INCORRECT\u{8}\n\r\u{7f}INC", true),
             ("correct horse battery staple", true),
             ("123456              ", true),
-            ("\u{8}\n\r\u{7f}INCORRECT", false),
-            ("correct horse", false),
+            ("\u{8}\n\r\u{7f}INCO", true),
+            ("99999999", true),
+            ("00 00 00", true),
+            ("\u{8}\n\r\u{7f}INC", false),
+            ("0000000", false),
+            ("correct", false),
         ] {
             let mut login = scene.login(subject.clone());
             login.start();
@@ -182,10 +194,44 @@ fn whatever_is_as_long_as_a_backup_code_costs_a_digest_whoever_it_is_of() {
                 login.answer(typed(answer));
                 let took = working_time().checked_sub(start).unwrap();
                 assert_eq!(took > a_digest / 2, costs, "{answer:?} took {took:?}");
+                assert!(took < a_digest * 3 / 2, "{answer:?} took {took:?}");
             }
+            scene.forgets_failures();
         }
     }
-    assert_eq!(scene.record_of(&alice()).state.wrong.count, 0);
+}
+
+#[test]
+fn a_scratch_code_opens_once_and_its_person_is_told_when_they_end() {
+    let scene = Scene::new();
+    scene.brings_scratch_codes(&["10000001", "31415926"]);
+    let log_in = |answer: &str| {
+        let mut login = scene.login(Subject::Known(alice()));
+        login.start();
+        login.answer(typed(answer))
+    };
+    let step = log_in("3141 5926");
+    assert_eq!(
+        step.say,
+        [
+            "Scratch code accepted. 1 left, and they end on 2026-12-24; your administrator can make backup codes."
+        ]
+    );
+    assert!(matches!(verdict(step), Verdict::Accepted(_)));
+    assert_eq!(
+        scene.last_line(),
+        r#"event=accepted user="alice" service="sshd" rhost="192.0.2.7" factor=scratch-code left=1 expires=2026-12-24T02:30:00Z"#
+    );
+    assert!(question(&log_in("31415926")).starts_with("That backup code was already used."));
+    assert!(
+        scene
+            .last_line()
+            .starts_with("event=rejected reason=replayed")
+    );
+    // From the moment on at which they end, none opens.
+    scene.clock.now.set(scene.clock.now.get() + 30 * 86_400);
+    assert!(question(&log_in("10000001")).starts_with("Not accepted."));
+    assert!(scene.last_line().starts_with("event=rejected reason=wrong"));
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub struct State {
     pub tokens: Vec<TokenState>,
     /// The first of the two codes that make a token fit again whose clock or counter has run away.
     pub resync: Option<Resync>,
-    /// The codes spent of each set, at most [`MOST_SETS`](Self::MOST_SETS).
+    /// The codes spent of each set of backup codes or scratch codes, at most [`MOST_SETS`](Self::MOST_SETS).
     pub spent: Vec<SpentCodes>,
     /// The places where the person got in before, at most [`MOST_PLACES`](Self::MOST_PLACES).
     pub places: Vec<KnownPlace>,
@@ -294,7 +294,7 @@ impl State {
         self.end_temporary_code();
         self.forget_trust();
         if found == Integrity::Copied {
-            self.waiting = enrollment.backup_codes.as_ref().map(|set| set.id);
+            self.waiting = enrollment.set().map(|set| set.id);
             // Where there are backup codes, their waiting says that the time-based tokens do.
             let all_wait = self.waiting.is_none();
             for token in &enrollment.tokens {
@@ -382,7 +382,7 @@ impl State {
             self.ticket = None;
         }
         let tokens = enrollment.map_or(&[][..], |enrollment| &enrollment.tokens);
-        let set = enrollment.and_then(|enrollment| enrollment.backup_codes.as_ref());
+        let set = enrollment.and_then(Enrollment::set);
         self.tokens
             .retain(|known| tokens.iter().any(|token| token.id == known.id));
         self.spent
@@ -397,7 +397,7 @@ impl State {
     /// Takes back what [`keep_only`](Self::keep_only) forgot of `before`. A login does: while an enrollment is replaced, the
     /// state holds what belongs to the one that is about to come.
     pub fn keep_others(&mut self, before: &Self, enrollment: &Enrollment) {
-        let set = enrollment.backup_codes.as_ref().map(|set| set.id);
+        let set = enrollment.set().map(|set| set.id);
         let (own_tokens, own_sets) = (self.tokens.len(), self.spent.len());
         let is_other =
             |known: &&TokenState| enrollment.tokens.iter().all(|token| token.id != known.id);
@@ -449,10 +449,14 @@ impl State {
             || self.spent_of(set).is_none()
     }
 
-    /// How many backup codes of an enrollment were not spent yet, if it has any.
+    /// How many backup codes of an enrollment were not spent yet, if it has any; or scratch codes, of which none is left when they are over.
     #[must_use]
-    pub fn backup_codes_left(&self, enrollment: &Enrollment) -> Option<usize> {
-        let set = enrollment.backup_codes.as_ref()?;
+    pub fn backup_codes_left(&self, enrollment: &Enrollment, now: Time) -> Option<usize> {
+        let scratch = enrollment.scratch_codes.as_ref();
+        if scratch.is_some_and(|scratch| scratch.is_over(now)) {
+            return Some(0);
+        }
+        let set = enrollment.set()?;
         let codes = set.digests.len();
         let spent = self.spent_of(set.id)?.count(codes);
         Some(codes.saturating_sub(spent))

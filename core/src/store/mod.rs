@@ -72,6 +72,10 @@ impl Record {
 
 /// What a transaction makes of a record.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is not kept"
+)]
 pub enum Change {
     /// It stays as it is.
     Nothing,

@@ -11,12 +11,13 @@ use super::token::token;
 use crate::account::{Account, Entry, UserName};
 use crate::answer::{Answer, BadAnswer};
 use crate::audit::{Audit, Event};
-use crate::backup_codes::{BackupCode, BackupCodes, Count};
+use crate::backup_codes::{BackupCode, BackupCodes, Cost, Count};
 use crate::check::Verdict;
 use crate::config::{Config, GroupName, Mode};
 use crate::enrollment::Enrollment;
 use crate::login::{AsksFor, Echo, Login, Request, Step, Subject, Then, World};
-use crate::state::{SpentCodes, State, TokenState};
+use crate::scratch_codes::{ScratchCode, ScratchCodes};
+use crate::state::{Bucket, SpentCodes, State, TokenState};
 use crate::store::{MemoryStore, Record, Store};
 use crate::surroundings::{GroupEntry, Surroundings, System, Unresolved};
 use crate::time::{Clock, ClockError, Time};
@@ -73,6 +74,7 @@ impl Scene {
             created: Time::from_unix(0),
             tokens: vec![token.clone()],
             backup_codes: Some(set),
+            scratch_codes: None,
         };
         let state = State {
             tokens: vec![TokenState::new(token.id)],
@@ -98,6 +100,42 @@ impl Scene {
             config: Config::default(),
             token,
             backup_codes,
+        }
+    }
+
+    /// Gives alice these scratch codes, for 30 days, in place of her backup codes.
+    pub(crate) fn brings_scratch_codes(&self, codes: &[&str]) {
+        let codes: Vec<_> = codes
+            .iter()
+            .map(|code| ScratchCode::parse(code).unwrap())
+            .collect();
+        let expires = Time::from_unix(self.clock.now.get() + 30 * 86_400);
+        // What they cost is what everything costs that is as long.
+        let scratch = ScratchCodes::make(&codes, Cost::DEFAULT, expires).unwrap();
+        let mut record = self.record_of(&alice());
+        record.state.spent = vec![SpentCodes::none(scratch.set.id)];
+        let enrollment = record.enrollment.as_mut().unwrap();
+        enrollment.backup_codes = None;
+        enrollment.scratch_codes = Some(scratch);
+        self.store.put(&alice().name, record);
+    }
+
+    /// Locks alice's door for strangers.
+    pub(crate) fn is_locked(&self) {
+        let mut record = self.record_of(&alice());
+        record.state.elsewhere = Bucket {
+            failures: 40,
+            since: Time::from_unix(self.clock.now.get()),
+        };
+        self.store.put(&alice().name, record);
+    }
+
+    /// Lets alice's record forget failures that are no lock.
+    pub(crate) fn forgets_failures(&self) {
+        let mut record = self.record_of(&alice());
+        if record.state.elsewhere.failures < 40 {
+            record.state.clear_failures();
+            self.store.put(&alice().name, record);
         }
     }
 

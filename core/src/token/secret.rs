@@ -3,13 +3,15 @@
 use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::Algorithm;
+use crate::hex;
 use crate::random::{self, RandomError};
 
-/// 16 to 128 bytes that only the person's authenticator and the store know.
+/// Bytes that only the person's authenticator and the store know: 16 to 128 of them, or fewer where another system made the secret.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
@@ -30,22 +32,23 @@ impl Secret {
         }
     }
 
+    /// A secret that another system made and an authenticator has already: 1 to 128 bytes.
+    pub fn of_another_system(bytes: Zeroizing<Vec<u8>>) -> Result<Self, BadSecret> {
+        if (1..=LONGEST).contains(&bytes.len()) {
+            Ok(Self(bytes))
+        } else {
+            Err(BadSecret::Length)
+        }
+    }
+
     /// Reads base32 (RFC 4648) as people write it: any case; spaces, dashes and padding at the end ignored.
     pub fn from_base32(text: &str) -> Result<Self, BadSecret> {
-        let mut plain = Zeroizing::new(String::with_capacity(text.len()));
-        plain.extend(
-            text.trim_end_matches('=')
-                .chars()
-                .filter(|letter| !matches!(letter, ' ' | '-'))
-                .map(|letter| letter.to_ascii_uppercase()),
-        );
-        // Into memory that is wiped also where it turns out not to be base32: most of a mistyped secret is right.
-        let length = BASE32_NOPAD.decode_len(plain.len());
-        let mut bytes = Zeroizing::new(vec![0; length.map_err(|_| BadSecret::Base32)?]);
-        BASE32_NOPAD
-            .decode_mut(plain.as_bytes(), &mut bytes)
-            .map_err(|_| BadSecret::Base32)?;
-        Self::from_bytes(bytes)
+        Self::from_bytes(decode(text)?)
+    }
+
+    /// Reads what is kept, the secrets of other systems included.
+    pub(crate) fn from_kept_base32(text: &str) -> Result<Self, BadSecret> {
+        Self::of_another_system(decode(text)?)
     }
 
     /// Base32 without padding, as authenticators take it.
@@ -66,10 +69,38 @@ impl Secret {
         self.0.len() * 8 < 112
     }
 
+    /// Whether it has fewer bytes than a secret that is made here, or taken for a new token.
+    pub(crate) fn is_shorter_than_made_here(&self) -> bool {
+        self.0.len() < SHORTEST
+    }
+
+    /// What tells this secret from others without giving it away: the first 8 bytes of its SHA-256, in hexadecimal digits.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        hex::encode(&Sha256::digest(&*self.0)[..8])
+    }
+
     /// A copy for the library that computes codes; it wipes it too.
     pub(super) fn for_hmac(&self) -> totp_rs::Secret {
         totp_rs::Secret::new(self.0.as_slice().into())
     }
+}
+
+fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, BadSecret> {
+    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+    plain.extend(
+        text.trim_end_matches('=')
+            .chars()
+            .filter(|letter| !matches!(letter, ' ' | '-'))
+            .map(|letter| letter.to_ascii_uppercase()),
+    );
+    // Into memory that is wiped also where it turns out not to be base32: most of a mistyped secret is right.
+    let length = BASE32_NOPAD.decode_len(plain.len());
+    let mut bytes = Zeroizing::new(vec![0; length.map_err(|_| BadSecret::Base32)?]);
+    BASE32_NOPAD
+        .decode_mut(plain.as_bytes(), &mut bytes)
+        .map_err(|_| BadSecret::Base32)?;
+    Ok(bytes)
 }
 
 impl fmt::Debug for Secret {

@@ -113,6 +113,7 @@ impl Course {
             created: NOW,
             tokens: tokens.clone(),
             backup_codes: Some(set),
+            scratch_codes: None,
         };
         let store = MemoryStore::new();
         store.put(
@@ -220,7 +221,7 @@ impl Course {
         let before = self.record();
         let gate = self.gate(&before.state);
         let mut attempt = Attempt::new(1000, self.place, &answer, &RULES);
-        attempt.prepare(&before).unwrap();
+        attempt.prepare(&before, self.now).unwrap();
         let verdict = self.run(&mut attempt);
         let after = self.record();
         if let Ok(Verdict::Accepted(_)) = verdict {

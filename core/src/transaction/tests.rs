@@ -22,6 +22,7 @@ fn enrollment(tokens: Vec<Token>) -> Enrollment {
         created: NOW,
         tokens,
         backup_codes: Some(set()),
+        scratch_codes: None,
     }
 }
 

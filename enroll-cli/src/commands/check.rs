@@ -86,6 +86,7 @@ fn tell(screen: &Screen, user: &str, verdict: &Verdict, why: Option<String>) -> 
                 Factor::Token { label, .. } => format!("the code of {}", shown(label.as_str())),
                 Factor::BackupCode { .. } => "the backup code".to_owned(),
                 Factor::TemporaryCode => "the temporary code".to_owned(),
+                Factor::ScratchCode { .. } => "the scratch code".to_owned(),
                 Factor::NewToken(_) => bail!("{NO_ENROLLING}"),
             };
             screen.say(&format!(
@@ -142,6 +143,7 @@ impl<'a> Outcome<'a> {
                     Factor::Token { .. } => "token",
                     Factor::BackupCode { .. } => "backup-code",
                     Factor::TemporaryCode => "temporary-code",
+                    Factor::ScratchCode { .. } => "scratch-code",
                     Factor::NewToken(_) => "new-token",
                 };
                 outcome("accepted", Some(factor), None)

@@ -50,6 +50,7 @@ fn record() -> Record {
             created: YESTERDAY,
             tokens: vec![token],
             backup_codes: Some(set),
+            scratch_codes: None,
         }),
         state,
         ..Record::default()

@@ -85,6 +85,7 @@ fn same(read: &Value, told: &Value, command: &str) {
         "enrolled",
         "created",
         "backup_codes",
+        "scratch_codes",
         "wrong_codes",
         "disabled",
     ] {

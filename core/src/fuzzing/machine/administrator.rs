@@ -47,6 +47,7 @@ impl Course<'_> {
             created: self.now,
             tokens,
             backup_codes: (how & 16 != 0).then(|| self.new_codes()),
+            scratch_codes: None,
         };
         let first = &enrollment.tokens[0];
         let proved = (how & 64 != 0)

@@ -27,12 +27,12 @@ impl Typed {
         Self { text, answer }
     }
 
-    /// Whether it takes as long as a backup code.
+    /// Whether it takes as long as a backup code where it is refused.
     pub(super) fn takes_a_digest(&self) -> bool {
-        matches!(
-            self.answer,
-            Ok(Answer::BackupCode(_)) | Err(BadAnswer::Long)
-        )
+        match &self.answer {
+            Ok(answer) => answer.is_long(),
+            Err(bad) => *bad == BadAnswer::Long,
+        }
     }
 }
 

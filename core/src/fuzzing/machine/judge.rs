@@ -177,6 +177,7 @@ impl Course<'_> {
                 assert_eq!(*left, unspent.count());
             }
             Factor::TemporaryCode => panic!("nobody makes one"),
+            Factor::ScratchCode { .. } => panic!("nobody here has scratch codes"),
             Factor::NewToken(_) => panic!("no answer to this question"),
         }
     }

@@ -53,6 +53,7 @@ pub(super) struct Model {
 }
 
 /// What a change makes of the enrollment.
+#[allow(clippy::large_enum_variant, reason = "there are few, and not for long")]
 pub(super) enum Becomes {
     Same,
     Enrolled(Enrollment),
@@ -398,6 +399,7 @@ impl Model {
             created: self.now,
             tokens,
             backup_codes: Some(self.new_codes()),
+            scratch_codes: None,
         }
     }
 

@@ -272,6 +272,7 @@ impl<'s> Course<'s> {
                 created: self.scene.time(),
                 tokens: vec![token],
                 backup_codes: None,
+                scratch_codes: None,
             },
             existing: Existing::Keep,
             proved: Vec::new(),

@@ -126,6 +126,7 @@ fn enrollment(user: &str) -> Enrollment {
         created: Time::from_unix(1_795_487_400),
         tokens: vec![token],
         backup_codes: None,
+        scratch_codes: None,
     }
 }
 

@@ -77,7 +77,7 @@ fn what_was_proved_is_kept_and_its_code_and_its_place_with_it() {
         assert_eq!(
             record
                 .state
-                .backup_codes_left(record.enrollment.as_ref().unwrap()),
+                .backup_codes_left(record.enrollment.as_ref().unwrap(), NOW),
             Some(usize::from(Count::DEFAULT.get()))
         );
     }

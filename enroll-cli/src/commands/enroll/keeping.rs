@@ -82,6 +82,7 @@ impl Keeping<'_> {
                 created: self.app.now()?,
                 tokens: vec![self.token.clone()],
                 backup_codes: Some(set),
+                scratch_codes: None,
             },
             existing,
             proved: self.proved.into_iter().collect(),

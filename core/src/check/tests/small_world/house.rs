@@ -153,6 +153,7 @@ impl House {
             created: NOW,
             tokens,
             backup_codes: set,
+            scratch_codes: None,
         };
         Self {
             rules,
