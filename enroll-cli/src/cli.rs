@@ -12,6 +12,7 @@ use nightlatch_core::token::{self, BadTokenValue, Counter, Digits, Label, Period
 
 pub use self::list::{List, SortBy};
 pub use self::setup::{Setup, Watch};
+use crate::expiry::Expiry;
 use crate::validity::Validity;
 
 /// Looks after the second factors of the people on this host.
@@ -71,6 +72,12 @@ pub enum Command {
     /// Show or forget the places from which somebody is not asked, for a while after they gave a code there
     #[command(subcommand)]
     Trust(Trust),
+    /// Enroll people with what they have in another system, so that phones, tokens and scratch codes go on working
+    ///
+    /// What is found is shown, and kept only when that is confirmed. Done again, it changes nothing, but that what the other system
+    /// accepted meanwhile counts as used here too.
+    #[command(subcommand)]
+    Import(Import),
     /// Show or check the configuration
     #[command(subcommand)]
     Config(Config),
@@ -289,6 +296,76 @@ pub struct TrustForget {
     /// Only this place: an address, or as `trust list --json` writes it
     #[arg(long, value_parser = place)]
     pub place: Option<Place>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `import`
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// From the files of `pam_google_authenticator`
+    GoogleAuthenticator(ImportGoogleAuthenticator),
+    /// From the users' file of `pam_oath`
+    Oath(ImportOath),
+}
+
+/// `import google-authenticator`
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  \
+        See what everybody has, and what would become of it:\n    \
+            nightlatch import google-authenticator --all-homes --dry-run\n\n  \
+        Import one person:\n    \
+            nightlatch import google-authenticator ~alice/.google_authenticator\n\n  \
+        From a file of root's, as with the module's secret= and user=root:\n    \
+            nightlatch import google-authenticator --user alice /etc/otp/alice")]
+pub struct ImportGoogleAuthenticator {
+    /// The files; whose one is says its owner, if its directory is theirs or root's
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Whose the one file is, which belongs to them or to root
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Look into the home of every account that `getent passwd` lists
+    #[arg(long, conflicts_with_all = ["files", "user"])]
+    pub all_homes: bool,
+    /// What both formats take.
+    #[command(flatten)]
+    pub options: ImportOptions,
+}
+
+/// `import oath`
+#[derive(Debug, Args)]
+pub struct ImportOath {
+    /// The file, which must be root's
+    pub file: PathBuf,
+    /// Take people who have a PIN without it, instead of leaving them out
+    #[arg(long)]
+    pub without_pin: bool,
+    /// What both formats take.
+    #[command(flatten)]
+    pub options: ImportOptions,
+}
+
+/// What both formats of `import` take.
+#[derive(Debug, Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that is typed or not"
+)]
+pub struct ImportOptions {
+    /// Show what would be done, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Replace what people have enrolled here, unless it is the same
+    #[arg(long)]
+    pub replace: bool,
+    /// For how long scratch codes go on opening doors: 1h to 365d
+    #[arg(long, value_name = "SPAN", default_value = "30d")]
+    pub scratch_codes_expire: Expiry,
+    /// Accept the list without being asked
+    #[arg(long)]
+    pub yes: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -7,10 +7,12 @@
 
 mod accounts;
 mod app;
+mod as_owner;
 mod ask;
 mod cli;
 mod commands;
 mod doctor;
+mod expiry;
 mod failure;
 mod findings;
 mod foresight;
@@ -22,6 +24,7 @@ mod offer;
 mod output_file;
 #[allow(dead_code, reason = "`setup` is built on it")]
 mod pam_files;
+mod passwd;
 mod person;
 mod picture;
 mod proof;

@@ -7,10 +7,12 @@ mod token;
 
 use std::fmt::Write as _;
 
+use nightlatch_core::backup_codes::BackupCodes;
 use nightlatch_core::check::{Fault, Rules, fault};
 use nightlatch_core::enrollment::Enrollment;
 use nightlatch_core::messages::span;
 use nightlatch_core::place::Place;
+use nightlatch_core::scratch_codes::ScratchCodes;
 use nightlatch_core::state::{Closed, Integrity, State, Ticket, TrustedPlace};
 use nightlatch_core::store::Record;
 use nightlatch_core::throttle::Gate;
@@ -38,6 +40,8 @@ pub struct Summary {
     pub tokens: Vec<TokenSummary>,
     /// The backup codes, where there are any.
     pub backup_codes: Option<CodesSummary>,
+    /// The scratch codes of another system, where there are any.
+    pub scratch_codes: Option<ScratchSummary>,
     /// The temporary code, if there is one.
     pub temporary_code: Option<TemporarySummary>,
     /// The last login, as far as it is known.
@@ -70,6 +74,18 @@ pub struct CodesSummary {
     pub of: usize,
     /// Whether they wait for an administrator.
     pub waiting: bool,
+}
+
+/// How many scratch codes there are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ScratchSummary {
+    /// How many of them there are.
+    #[serde(flatten)]
+    pub codes: CodesSummary,
+    /// Until when they hold, by RFC 3339.
+    pub expires: String,
+    /// Whether that is over: then none opens the door.
+    pub expired: bool,
 }
 
 /// Failures at one place.
@@ -138,7 +154,12 @@ impl Summary {
                 .iter()
                 .map(|token| TokenSummary::of(token, &state, now))
                 .collect(),
-            backup_codes: enrollment.and_then(|enrollment| CodesSummary::of(enrollment, &state)),
+            backup_codes: enrollment
+                .and_then(|enrollment| enrollment.backup_codes.as_ref())
+                .map(|set| CodesSummary::of(set, &state)),
+            scratch_codes: enrollment
+                .and_then(|enrollment| enrollment.scratch_codes.as_ref())
+                .map(|scratch| ScratchSummary::of(scratch, &state, now)),
             temporary_code: TemporarySummary::of(&state, now),
             last_login: LoginSummary::last_of(&state),
             wrong_codes: state.wrong.count,
@@ -210,6 +231,9 @@ impl Summary {
                 "Backup codes",
                 &codes.map_or("none".to_owned(), CodesSummary::describe),
             );
+            if let Some(scratch) = &self.scratch_codes {
+                page.line("Scratch", &scratch.describe(&shown(&self.user)));
+            }
         }
         if let Some(temporary) = &self.temporary_code {
             page.line("Temporary", &temporary.describe());
@@ -264,12 +288,9 @@ impl Summary {
 
     /// A row of the table: user, tokens, backup codes left, last used, state.
     pub fn row(&self) -> [String; 5] {
-        let tokens: Vec<String> = self
-            .tokens
-            .iter()
-            .map(|token| shown(&token.label))
-            .collect();
-        let codes = self.backup_codes.as_ref();
+        let tokens: Vec<String> = self.tokens.iter().map(TokenSummary::in_a_list).collect();
+        let scratch = self.scratch_codes.as_ref().map(|scratch| &scratch.codes);
+        let codes = self.backup_codes.as_ref().or(scratch);
         [
             shown(&self.user),
             tokens.join(", "),
@@ -359,16 +380,41 @@ impl TrustedSummary {
     }
 }
 
+impl ScratchSummary {
+    fn of(scratch: &ScratchCodes, state: &State, now: Time) -> Self {
+        let expired = scratch.is_over(now);
+        let codes = CodesSummary::of(&scratch.set, state);
+        Self {
+            codes: CodesSummary {
+                left: if expired { 0 } else { codes.left },
+                ..codes
+            },
+            expires: scratch.expires.to_rfc3339(),
+            expired,
+        }
+    }
+
+    fn describe(&self, user: &str) -> String {
+        let (codes, word) = (
+            self.codes.describe(),
+            if self.expired { "ended" } else { "until" },
+        );
+        format!(
+            "{codes}, {word} {}; for backup codes in their place run: nightlatch codes {user}",
+            self.expires
+        )
+    }
+}
+
 impl CodesSummary {
-    fn of(enrollment: &Enrollment, state: &State) -> Option<Self> {
-        let set = enrollment.backup_codes.as_ref()?;
+    fn of(set: &BackupCodes, state: &State) -> Self {
         let spent = state.spent_of(set.id);
         let of = set.digests.len();
-        Some(Self {
+        Self {
             left: of - spent.map_or(0, |spent| spent.count(of)),
             of,
             waiting: state.waits(set.id),
-        })
+        }
     }
 
     fn describe(&self) -> String {

@@ -6,6 +6,7 @@ mod config;
 mod doctor;
 mod enroll;
 mod explain;
+mod import;
 mod invite;
 mod list;
 mod lock;
@@ -37,6 +38,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Lock(arguments) => lock::run(&app()?, arguments),
         Command::Unlock(arguments) => unlock::run(&app()?, arguments),
         Command::Invite(arguments) => invite::run(&app()?, arguments),
+        Command::Import(arguments) => import::run(&app()?, arguments),
         Command::Trust(arguments) => trust::run(&app()?, arguments),
         Command::Doctor(arguments) => doctor::run(named, arguments),
         Command::Config(cli::Config::Explain(arguments)) => explain::run(&app()?, named, arguments),

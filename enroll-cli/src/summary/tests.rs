@@ -78,7 +78,7 @@ fn an_enrollment_in_order_is_told_without_its_secrets() {
     let json = serde_json::to_string(&summary).unwrap();
     assert_eq!(
         json,
-        r#"{"user":"alice","uid":1000,"enrolled":true,"created":"2026-11-23T02:30:00Z","tokens":[{"label":"phone","kind":"totp","algorithm":"SHA1","digits":6,"period":30,"last_used":"2026-11-24T02:29:00Z","counter":null,"drift":0,"waiting":false,"short_secret":false}],"backup_codes":{"left":8,"of":10,"waiting":false},"temporary_code":null,"last_login":null,"wrong_codes":0,"failures":[],"disabled":false,"locked":false,"invitation":null,"trusted":[],"problems":[]}"#
+        r#"{"user":"alice","uid":1000,"enrolled":true,"created":"2026-11-23T02:30:00Z","tokens":[{"label":"phone","kind":"totp","algorithm":"SHA1","digits":6,"period":30,"last_used":"2026-11-24T02:29:00Z","counter":null,"drift":0,"waiting":false,"short_secret":false}],"backup_codes":{"left":8,"of":10,"waiting":false},"scratch_codes":null,"temporary_code":null,"last_login":null,"wrong_codes":0,"failures":[],"disabled":false,"locked":false,"invitation":null,"trusted":[],"problems":[]}"#
     );
 }
 

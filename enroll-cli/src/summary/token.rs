@@ -55,6 +55,16 @@ impl TokenSummary {
         }
     }
 
+    /// Its label, and what is to be seen of it at first sight.
+    pub(super) fn in_a_list(&self) -> String {
+        let flag = if self.short_secret {
+            " (short secret)"
+        } else {
+            ""
+        };
+        format!("{}{flag}", shown(&self.label))
+    }
+
     /// Whether every counter counts as used: nothing of it opens any more.
     pub(super) fn is_used_up(&self) -> bool {
         self.counter == Some(u64::MAX)

@@ -1,6 +1,7 @@
 //! What people and administrators do, with the real command and the real module.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -59,6 +60,33 @@ fn the_reader_agrees_on_what_people_do() {
         assert_eq!(said_of(world, "alice")["enrolled"], false);
         alice.enroll();
         assert_eq!(said_of(world, "alice")["enrolled"], true);
+
+        // Somebody who comes from another system, with a short secret and scratch codes.
+        let _ = world.passing_user("moved");
+        fs::write(
+            "/etc/moved",
+            "GEZDGNBVGY3TQOJQ\n\" TOTP_AUTH\n10000001\n10000002\n",
+        )
+        .unwrap();
+        fs::set_permissions("/etc/moved", fs::Permissions::from_mode(0o600)).unwrap();
+        let file = [
+            "import",
+            "google-authenticator",
+            "--user",
+            "moved",
+            "/etc/moved",
+            "--yes",
+        ];
+        nightlatch(world, &file);
+        let moved = said_of(world, "moved");
+        assert_eq!(moved["scratch_codes"]["left"], 2);
+        assert_eq!(moved["tokens"][0]["short_secret"], true);
+        world
+            .tries_of("moved")
+            .answers(["10000002"])
+            .run()
+            .gives(Code::Success);
+        assert_eq!(said_of(world, "moved")["scratch_codes"]["left"], 1);
 
         // The uid of an account that is no more, and of another one of that name.
         let accounts = fs::read_to_string("/etc/passwd").unwrap();

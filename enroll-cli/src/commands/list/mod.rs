@@ -193,6 +193,7 @@ mod tests {
             created: None,
             tokens: Vec::new(),
             backup_codes: None,
+            scratch_codes: None,
             temporary_code: None,
             last_login: None,
             wrong_codes: 0,
