@@ -15,6 +15,7 @@ use crate::backup_codes::{BackupCode, BackupCodes, Count};
 use crate::check::{Decision, Invitations, Rules, SaltedDigest, Told, Try, Verdict, check};
 use crate::enrollment::Enrollment;
 use crate::place::Place;
+use crate::scratch_codes::{ScratchCode, ScratchCodes};
 use crate::state::{
     Closed, Fate, Integrity, SpentCodes, State, TemporaryCode, TokenState, WrongCodes,
 };
@@ -192,6 +193,30 @@ impl House {
             digest: Some(digest),
             ..typed(Given::TemporaryCode, code.symbols())
         });
+        self
+    }
+
+    /// The same with scratch codes of another system in the place of the backup codes, none of which is over in this world.
+    pub(super) fn with_scratch_codes(mut self) -> Self {
+        let record = self.record.get_mut();
+        let enrollment = record.enrollment.as_mut().unwrap();
+        let count = enrollment.backup_codes.take().unwrap().digests.len();
+        let code = |number: usize| ScratchCode::parse(&(31_415_926 + number).to_string()).unwrap();
+        let codes: Vec<_> = (0..count).map(code).collect();
+        let end = Time::from_unix(u64::MAX);
+        let scratch = ScratchCodes::make(&codes, CHEAP, end).unwrap();
+        let set = &scratch.set;
+        record.state.spent = vec![SpentCodes::none(set.id)];
+        for typed in &mut self.answers {
+            let code = match typed.given {
+                Given::BackupCode(number) => codes[usize::from(number)].clone(),
+                Given::WrongBackupCode => code(count),
+                _ => continue,
+            };
+            typed.answer = Answer::parse(code.as_str().as_bytes()).unwrap();
+            typed.digest = SaltedDigest::of_answer(&typed.answer, set.salt, set.cost).unwrap();
+        }
+        enrollment.scratch_codes = Some(scratch);
         self
     }
 

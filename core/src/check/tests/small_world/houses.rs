@@ -214,6 +214,37 @@ fn a_counter_based_token_and_backup_codes_where_failures_cost_something() {
     is_as_large_as(&world, (16_790, 805_920), (52_342, 3_768_624));
 }
 
+/// As large as with backup codes: they are the same to every law.
+#[test]
+fn a_counter_based_token_and_scratch_codes_where_failures_cost_something() {
+    let rules = Rules {
+        resync_window: 1,
+        look_ahead: 1,
+        ..RULES
+    };
+    let house = House::new(vec![(by_counter(0), 0..=1)], Some(1), rules);
+    let world = House {
+        moments: steps(100..=rounds(103, 105)),
+        places: vec![HOME, Place::Elsewhere],
+        failures: Failures::Cost(LIMITS),
+        events: vec![Event::Unlock, Event::Close],
+        ..house.with_scratch_codes()
+    };
+    is_as_large_as(&world, (16_790, 805_920), (52_342, 3_768_624));
+}
+
+#[test]
+fn a_copy_that_comes_back_with_scratch_codes() {
+    let tokens = vec![(by_time(), 98..=106), (by_counter(0), 0..=1)];
+    let world = House {
+        moments: steps(100..=rounds(102, 103)),
+        clock: Clock::Forward,
+        events: vec![Event::Copy, Event::Restore],
+        ..House::new(tokens, Some(1), RULES).with_scratch_codes()
+    };
+    is_as_large_as(&world, (29_343, 663_424), (67_050, 1_736_224));
+}
+
 #[test]
 fn a_slot_that_goes_bad() {
     let tokens = vec![(by_time(), 98..=106), (by_counter(0), 0..=1)];
