@@ -220,7 +220,7 @@ fn place_of(event: &Event<'_>) -> usize {
             Factor::BackupCode { .. } => 1,
             Factor::NewToken(_) => 21,
             Factor::TemporaryCode => 24,
-            Factor::ScratchCode { .. } => 27,
+            Factor::ScratchCode { .. } => 30,
         },
         Event::Rejected(..) => 2,
         Event::Unavailable(..) => 3,
