@@ -10,13 +10,16 @@ use nightlatch_core::config::{Config, DEFAULT_PATH, SecondFactor, ServiceName};
 use super::edit;
 use super::finding::{Finding, Severity, quoted};
 use super::stacks::{OURS, Service, arguments, is_shared, place};
-use crate::pam_files::{Does, Kind, PamFiles, Step, Unreadable};
+use crate::pam_files::{Does, Flow, Kind, PamFiles, Said, Step, Unreadable};
 
 /// The services that run our module in `auth` or `account`; what is only included is none.
 pub fn that_ask(files: &PamFiles) -> Result<Vec<Service>, Unreadable> {
     let mut services = Vec::new();
-    for name in files.services()? {
-        if is_shared(Path::new(&name)) {
+    let names = files.services()?;
+    let parts = included(files, &names)?;
+    for name in names {
+        let is_service = DOORS.contains(&name.as_str());
+        if is_shared(Path::new(&name)) || (parts.contains(&name) && !is_service) {
             continue;
         }
         let service = Service {
@@ -30,6 +33,25 @@ pub fn that_ask(files: &PamFiles) -> Result<Vec<Service>, Unreadable> {
         }
     }
     Ok(services)
+}
+
+/// What these files include.
+fn included(files: &PamFiles, names: &[String]) -> Result<BTreeSet<String>, Unreadable> {
+    let mut included = BTreeSet::new();
+    for name in names {
+        let Some(file) = files.find(name)? else {
+            continue;
+        };
+        included.extend(file.entries().iter().filter_map(|entry| match &entry.said {
+            Said::IncludeAll(name) => name.clone(),
+            Said::Rule(rule) => match rule.flow {
+                Some(Flow::Include | Flow::Substack) => rule.module.clone(),
+                _ => None,
+            },
+            Said::Unknown(_) => None,
+        }));
+    }
+    Ok(included)
 }
 
 /// Everything to be said of them together. `read` is the configuration that the doctor reads.
@@ -361,6 +383,9 @@ fn rules_for_one(files: &PamFiles, config: &Config, read: &Path) -> Vec<Finding>
     }
     findings
 }
+
+/// Services at which people log in, though others include their files.
+const DOORS: [&str; 6] = ["login", "sshd", "su", "su-l", "sudo", "sudo-i"];
 
 /// Services that are two names of one door.
 const PAIRS: [[&str; 2]; 2] = [["sudo", "sudo-i"], ["su", "su-l"]];

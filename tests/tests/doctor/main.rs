@@ -5,6 +5,7 @@
 
 mod configuration;
 mod files;
+mod libpam;
 mod pages;
 mod people;
 mod services;
