@@ -76,10 +76,7 @@ fn ground(dir: &Path) -> Vec<Finding> {
                 .mend(
                     "see in the kernel's log why (a disk that fails?), then mount it for writing:",
                 )
-                .run(format!(
-                    "mount -o remount,rw,bind {}",
-                    quoted(&mount_of(dir))
-                )),
+                .run(remount(&quoted(&mount_of(dir)))),
             );
         } else if space.blocks_available() == 0
             || (space.files() > 0 && space.files_available() == 0)
@@ -112,6 +109,11 @@ fn ground(dir: &Path) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// Of a file system that is read-only, or of one place where it is shown so.
+fn remount(place: &str) -> String {
+    format!("mount -o remount,bind,rw {place} && touch -c {place} || mount -o remount,rw {place}")
 }
 
 fn bad_ground(dir: &Path, kind: i64) -> Option<&'static str> {

@@ -269,6 +269,27 @@ fn an_account_line_behind_one_that_is_sufficient_is_found() {
 }
 
 #[test]
+fn an_account_line_that_is_left_out_for_local_people_is_found() {
+    sandboxed(|world| {
+        let host = Host::well(world);
+        // As Fedora has it.
+        host.stack(
+            "password-auth",
+            "account required pam_unix.so\naccount sufficient pam_localuser.so\naccount required pam_permit.so\n",
+        );
+        host.stack(
+            "login",
+            "@include common-auth\nauth required pam_nightlatch.so\n\
+             account required pam_nologin.so\naccount include password-auth\naccount required pam_nightlatch.so\n",
+        );
+        host.has("account-line-left-out")
+            .at("/etc/pam.d/password-auth, line 2")
+            .runs_its_mend()
+            .is_well();
+    });
+}
+
+#[test]
 fn an_account_line_whose_refusal_is_ignored_is_found() {
     sandboxed(|world| {
         let host = Host::well(world);
