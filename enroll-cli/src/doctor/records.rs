@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use nightlatch_core::account::{Account, UserName};
+use nightlatch_core::account::UserName;
 use nightlatch_core::config::Config;
 use nightlatch_core::state::Closed;
 use nightlatch_core::store::{Store, StoreError};
@@ -12,6 +12,7 @@ use nix::sys::statfs::statfs;
 use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::finding::{Finding, Severity, command_in, quoted};
+use crate::accounts::Accounts;
 use crate::person::Person;
 use crate::screen::shown;
 use crate::summary::Summary;
@@ -23,9 +24,10 @@ pub fn examine(config: &Config, store: &dyn Store, now: Time) -> Vec<Finding> {
         Ok(users) => users,
         Err(error) => return vec![unusable(dir, &error)],
     };
+    let accounts = Accounts::of_this_host();
     let mut findings = ground(dir);
     for user in users {
-        findings.extend(of_record(config, store, &user, now));
+        findings.extend(of_record(config, store, &accounts, &user, now));
     }
     findings
 }
@@ -155,7 +157,13 @@ fn mount_of(dir: &Path) -> String {
         .to_owned()
 }
 
-fn of_record(config: &Config, store: &dyn Store, user: &UserName, now: Time) -> Vec<Finding> {
+fn of_record(
+    config: &Config,
+    store: &dyn Store,
+    accounts: &Accounts,
+    user: &UserName,
+    now: Time,
+) -> Vec<Finding> {
     let name = shown(user.as_str());
     let record = match store.look(user) {
         Ok(record) => record,
@@ -175,12 +183,9 @@ fn of_record(config: &Config, store: &dyn Store, user: &UserName, now: Time) -> 
             ];
         }
     };
-    let uid = match Account::look_up(user.as_str()) {
-        Ok(account) => account
-            .filter(|account| account.name == *user)
-            .map(|account| account.uid),
-        // What the name service does not know now is said elsewhere.
-        Err(_) => return Vec::new(),
+    // What the name service does not know now is said elsewhere.
+    let Ok(uid) = accounts.uid_of(user) else {
+        return Vec::new();
     };
     let person = Person {
         name: user.clone(),
