@@ -44,6 +44,21 @@ proptest! {
         let enrolled = [[6, 1, 0, 0]];
         transactions([&enrolled, &steps[..]].concat().as_flattened(), home_in_memory().path());
     }
+
+    #[test]
+    fn a_temporary_code_opens_once_whatever_comes_between(
+        steps in prop::collection::vec(
+            prop_oneof![
+                any::<[u8; 4]>(),
+                any::<[u8; 3]>().prop_map(|[with, when, trouble]| [224, with, when, trouble]),
+                any::<[u8; 3]>().prop_map(|[with, when, trouble]| [5, with | 0x30, when, trouble]),
+            ],
+            0..32,
+        )
+    ) {
+        let enrolled = [[6, 1, 0, 0]];
+        transactions([&enrolled, &steps[..]].concat().as_flattened(), home_in_memory().path());
+    }
 }
 
 proptest! {
