@@ -37,7 +37,16 @@ impl LockedOut {
 
 /// Who of the people of this host would stand outside at any of these services.
 pub fn on_this_host(grounds: Grounds<'_>, services: &[&str]) -> anyhow::Result<Vec<LockedOut>> {
-    let doors = match Sshd::here() {
+    with_sshd(grounds, services, Sshd::here())
+}
+
+/// The same where sshd is this one, perhaps with another configuration.
+pub fn with_sshd(
+    grounds: Grounds<'_>,
+    services: &[&str],
+    sshd: Option<Sshd>,
+) -> anyhow::Result<Vec<LockedOut>> {
+    let doors = match sshd {
         Some(sshd) => SshDoors::behind(sshd)?,
         None => SshDoors::default(),
     };

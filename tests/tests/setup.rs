@@ -99,6 +99,7 @@ fn key_and_code_let_in_through_sshd_and_the_code_alone_through_sudo() {
         world.start_sshd_as_configured();
         let alice = world.user("alice").enrolled();
         alice.may_sudo();
+        assert!(alice.gets_in_by_key_alone());
         set_up(world, &["sshd", "--place", "after-key"]);
         set_up(world, &["sudo", "--place", "instead"]);
         let mut session = alice
@@ -209,6 +210,34 @@ fn whoever_would_stand_outside_is_named_and_nothing_is_changed_unless_that_is_al
 }
 
 #[test]
+fn where_key_and_code_are_asked_for_whoever_lacks_either_is_named() {
+    sandboxed(|world| {
+        world.start_sshd_as_configured();
+        // Who comes by key alone so far, and who by password.
+        assert!(world.user("deploy").gets_in_by_key_alone());
+        let _bob = world.user("bob").enrolled();
+        let before = files();
+        for more in ["--yes", "--dry-run"] {
+            let run = world.nightlatch(&["setup", "sshd", "--place", "after-key", more]);
+            let run = run.exits_with(i32::from(more == "--yes"));
+            assert!(run.stdout.contains("outside of sshd: deploy."), "{run:#?}");
+            assert!(
+                run.stdout.contains("outside of sshd: bob. A key would"),
+                "{run:#?}"
+            );
+        }
+        assert_same(&before, "refused");
+        // By a block of their own deploy needs no code, and after a password bob no key.
+        world.add_to_sshd_config(&["Match User deploy", "AuthenticationMethods publickey"]);
+        let run = world
+            .nightlatch(&["setup", "sshd", "--place", "after-key", "--yes"])
+            .is_refused();
+        assert!(!run.stdout.contains("deploy"), "{run:#?}");
+        set_up(world, &["sshd"]);
+    });
+}
+
+#[test]
 fn what_sshd_does_not_understand_changes_nothing() {
     sandboxed(|world| {
         for (name, line, told) in [
@@ -250,7 +279,10 @@ fn an_sshd_that_refuses_our_lines_alone_changes_nothing() {
         // A sshd that takes everything but what setup wants of it.
         fs::copy("/usr/sbin/sshd", "/run/real-sshd").unwrap();
         for (when, told) in [
-            ("candidate", "sshd refuses the new configuration"),
+            (
+                "/run/nightlatch-setup-??????/sshd_config",
+                "sshd does not accept",
+            ),
             ("/etc/ssh/sshd_config", "Everything is as it was"),
         ] {
             let script = format!(
@@ -547,7 +579,10 @@ fn a_trial_whose_watcher_was_killed_is_taken_back_by_the_next_command() {
 #[test]
 fn the_doctor_finds_nothing_in_what_is_set_up_but_the_key_that_was_named() {
     sandboxed(|world| {
-        world.user("alice").enrolled().may_sudo();
+        let alice = world.user("alice").enrolled();
+        alice.may_sudo();
+        world.start_sshd_as_configured();
+        assert!(alice.gets_in_by_key_alone());
         for (place, expected) in [
             ("after-password", vec!["key-alone-opens"]),
             ("after-key", vec![]),

@@ -170,17 +170,6 @@ impl Kept {
         Ok(self.directory.tidy(over.map(String::as_str))?)
     }
 
-    /// Where a file of this name is, for a program that is given its path.
-    pub fn put_for_others(&self, name: &str, contents: &[u8]) -> anyhow::Result<PathBuf> {
-        self.put(name, contents)?;
-        Ok(self.directory.path().join(name))
-    }
-
-    /// Takes such a file away.
-    pub fn drop_for_others(&self, name: &str) -> anyhow::Result<()> {
-        Ok(self.directory.tidy([name])?)
-    }
-
     fn put(&self, name: &str, contents: &[u8]) -> anyhow::Result<()> {
         Ok(self
             .directory

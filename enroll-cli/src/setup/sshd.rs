@@ -17,8 +17,9 @@ use nix::unistd::Pid;
 
 use super::Placement;
 use super::block::{self, Block};
-use super::kept::Kept;
 use super::replacing::{There, look};
+use crate::lockouts::SshDoors;
+use crate::residents;
 use crate::screen::shown;
 use crate::sshd::Sshd;
 
@@ -97,18 +98,44 @@ impl Wanted {
     }
 
     /// Lets sshd read what is to be, before it is in its place.
-    pub fn check(&self, kept: &Kept) -> anyhow::Result<()> {
-        let candidate = match &self.main {
-            None => kept.put_for_others(CANDIDATE, &self.after)?,
-            Some(main) => {
-                let drop_in = kept.put_for_others(CANDIDATE_DROP_IN, &self.after)?;
-                kept.put_for_others(CANDIDATE, &with_candidate(main, &drop_ins()?, &drop_in))?
-            }
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.with_candidate(|candidate| agree(candidate, self.placement))
+    }
+
+    /// What would follow for people: who has no key where one is asked for; and what `ask` finds out of the sshd to be.
+    pub fn foresee<T>(
+        &self,
+        ask: impl FnOnce(Sshd) -> anyhow::Result<T>,
+    ) -> anyhow::Result<(Vec<String>, T)> {
+        self.with_candidate(|candidate| {
+            let sshd = asked(candidate)?;
+            Ok((without_key(sshd.clone())?, ask(sshd)?))
+        })
+    }
+
+    /// Writes down what sshd would read, in a place of root's, for as long as `use_it` runs.
+    fn with_candidate<T>(
+        &self,
+        use_it: impl FnOnce(&Path) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let dir = nix::unistd::mkdtemp(CANDIDATES).context(CANDIDATES)?;
+        let (candidate, drop_in) = (dir.join("sshd_config"), dir.join("drop-in.conf"));
+        let written = match &self.main {
+            None => fs::write(&candidate, &self.after).map_err(Into::into),
+            Some(main) => drop_ins().and_then(|others| {
+                fs::write(&drop_in, &self.after)?;
+                Ok(fs::write(
+                    &candidate,
+                    with_candidate(main, &others, &drop_in),
+                )?)
+            }),
         };
-        let checked = agree(&candidate, self.placement);
-        kept.drop_for_others(CANDIDATE)?;
-        kept.drop_for_others(CANDIDATE_DROP_IN)?;
-        checked
+        let outcome = written
+            .context(CANDIDATES)
+            .and_then(|()| use_it(&candidate));
+        // It holds no secret, and goes with the next boot if not now.
+        let _ = fs::remove_dir_all(&dir);
+        outcome
     }
 
     /// Lets sshd read what is in its place.
@@ -240,6 +267,35 @@ fn asked(config: &Path) -> anyhow::Result<Sshd> {
     Ok(sshd.with_config(config))
 }
 
+/// Who can log in with a password and has no key, where sshd would ask for one. Where keys may come from elsewhere than files,
+/// nobody is named.
+fn without_key(sshd: Sshd) -> anyhow::Result<Vec<String>> {
+    let settings = sshd.settings()?;
+    let is_set = |keyword: &str| settings.get(keyword).is_some_and(|value| value != "none");
+    if is_set("authorizedkeyscommand") || is_set("trustedusercakeys") {
+        return Ok(Vec::new());
+    }
+    let doors = SshDoors::behind(sshd)?;
+    let residents = residents::of_this_host(&doors.key_files())?;
+    let needs_key = |user: &str| {
+        let lists = doors
+            .settings_for(user)
+            .authentication_methods()
+            .iter()
+            .map(|list| list.contains(&"publickey"))
+            .collect::<Vec<_>>();
+        !lists.is_empty() && lists.into_iter().all(|has| has)
+    };
+    // root comes with a key or not at all, as sshd usually has it.
+    let people = residents
+        .into_iter()
+        .filter(|one| !one.has_keys && one.uid != 0);
+    Ok(people
+        .map(|one| one.name)
+        .filter(|name| needs_key(name))
+        .collect())
+}
+
 /// The main file with what it includes from `sshd_config.d` named one by one, as sshd's sorted list would be with ours in it.
 fn with_candidate(main: &[u8], drop_ins: &[PathBuf], candidate: &Path) -> Vec<u8> {
     let ours = Path::new(DROP_IN);
@@ -322,8 +378,7 @@ const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-nightlatch.conf";
 const PATIENCE: Duration = Duration::from_secs(5);
 const PID_FILE: &str = "/run/sshd.pid";
 const UNITS: [&str; 2] = ["ssh.service", "sshd.service"];
-const CANDIDATE: &str = "candidate";
-const CANDIDATE_DROP_IN: &str = "candidate-drop-in";
+const CANDIDATES: &str = "/run/nightlatch-setup-XXXXXX";
 
 #[cfg(test)]
 mod tests {

@@ -46,7 +46,7 @@ pub fn run(app: &App, named: Option<&Path>, arguments: &cli::Setup) -> anyhow::R
         // As a package does: where there is no store, everybody would be refused.
         FileStore::create(&app.config.store.dir).context("nothing was changed")?;
     }
-    let locked_out = locked_out(app, &plan).context("nothing was changed")?;
+    let locked_out = locked_out(app, &plan, arguments).context("nothing was changed")?;
     for line in &locked_out {
         screen.say(line)?;
     }
@@ -74,7 +74,7 @@ pub fn run(app: &App, named: Option<&Path>, arguments: &cli::Setup) -> anyhow::R
     if Plan::make(&record, &app.config, named, arguments)? != plan {
         bail!("the files were changed meanwhile, and nothing was done. Run it again");
     }
-    check_with_sshd(&kept, &plan, arguments).context("nothing was changed")?;
+    check_with_sshd(&plan, arguments).context("nothing was changed")?;
     let watcher = begin(app, &kept, &record, &plan, arguments)?;
     let told = change(&plan, arguments).map_err(|error| give_up(app, &kept, &plan, &error))?;
     app.journal.note(&Event::SetUp {
@@ -90,10 +90,22 @@ pub fn run(app: &App, named: Option<&Path>, arguments: &cli::Setup) -> anyhow::R
 }
 
 /// Who would be asked for a code and has none, a line each.
-fn locked_out(app: &App, plan: &Plan) -> anyhow::Result<Vec<String>> {
+fn locked_out(app: &App, plan: &Plan, arguments: &cli::Setup) -> anyhow::Result<Vec<String>> {
     let names = plan.names();
     let services: Vec<&str> = names.iter().map(String::as_str).collect();
-    let people = lockouts::on_this_host(app.into(), &services)?;
+    let (without_key, people) = if changes_sshd(plan) {
+        sshd::Wanted::find(arguments.place)?
+            .foresee(|sshd| lockouts::with_sshd(app.into(), &services, Some(sshd)))?
+    } else {
+        (Vec::new(), lockouts::on_this_host(app.into(), &services)?)
+    };
+    let without_key = without_key.iter().map(|user| {
+        format!(
+            "Would stand outside of sshd: {}. A key would be asked for, and they have none. Mend it: put theirs into \
+             ~/.ssh/authorized_keys",
+            shown(user)
+        )
+    });
     let lines = people.iter().map(|person| {
         let mend = person
             .mend()
@@ -105,7 +117,7 @@ fn locked_out(app: &App, plan: &Plan) -> anyhow::Result<Vec<String>> {
             shown(&person.why)
         )
     });
-    Ok(lines.collect())
+    Ok(without_key.chain(lines).collect())
 }
 
 fn is_agreed(screen: &Screen, signals: &Signals, arguments: &cli::Setup) -> anyhow::Result<bool> {
@@ -123,9 +135,9 @@ fn is_agreed(screen: &Screen, signals: &Signals, arguments: &cli::Setup) -> anyh
     Ok(answer.is_some_and(|answer| is_yes(&answer)))
 }
 
-fn check_with_sshd(kept: &Kept, plan: &Plan, arguments: &cli::Setup) -> anyhow::Result<()> {
+fn check_with_sshd(plan: &Plan, arguments: &cli::Setup) -> anyhow::Result<()> {
     if changes_sshd(plan) {
-        sshd::Wanted::find(arguments.place)?.check(kept)?;
+        sshd::Wanted::find(arguments.place)?.check()?;
     }
     Ok(())
 }
