@@ -96,7 +96,8 @@ pub struct SshDoors {
 
 impl SshDoors {
     /// Of an sshd that has these settings for everybody.
-    pub fn of(general: Settings) -> Self {
+    #[cfg(test)]
+    fn of(general: Settings) -> Self {
         Self {
             general,
             asked_about_each: None,

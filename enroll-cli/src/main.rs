@@ -18,11 +18,9 @@ mod findings;
 mod foresight;
 mod given_secret;
 mod journal;
-#[allow(dead_code, reason = "`setup` is built on it")]
 mod lockouts;
 mod offer;
 mod output_file;
-#[allow(dead_code, reason = "`setup` is built on it")]
 mod pam_files;
 mod passwd;
 mod person;
@@ -34,7 +32,6 @@ mod setup;
 mod sheet;
 mod signals;
 mod simulation;
-#[allow(dead_code, reason = "`setup` is built on it")]
 mod sshd;
 mod summary;
 mod terminal;

@@ -93,6 +93,10 @@ fn events_are_rendered_as_documented() {
 }
 
 /// One of each event with every key that it can have. An event that is missing here does not compile: see `place_of`.
+#[allow(
+    clippy::too_many_lines,
+    reason = "a list, in the order in which the events came to be"
+)]
 fn one_of_each<'a>(
     accepted: &'a [Accepted; 5],
     refusal: &'a Refusal,

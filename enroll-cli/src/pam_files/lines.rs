@@ -102,11 +102,6 @@ impl PamFile {
 }
 
 impl Rule {
-    /// Whether it runs this module, given without its directory: `pam_unix.so`.
-    pub fn runs(&self, module: &str) -> bool {
-        self.actions().is_some() && self.module.as_deref().is_some_and(|own| is(own, module))
-    }
-
     /// What follows from what the module returns; none where it is no module that stands there.
     pub fn actions(&self) -> Option<&Actions> {
         match &self.flow {

@@ -79,7 +79,7 @@ fn a_line_is_taken_apart_as_libpam_does() {
         "  -AUTH\t[success=1 default=ignore] /lib/security/pam_unix.so a [b c\\]d] e=[f # g\n",
     );
     assert_eq!((rule.kind, rule.is_silent), (Kind::Auth, true));
-    assert!(rule.runs("pam_unix.so") && !rule.runs("unix.so"));
+    assert_eq!(rule.module.as_deref(), Some("/lib/security/pam_unix.so"));
     assert_eq!(rule.arguments, ["a", "b c]d", "e=[f"]);
     let actions = rule.actions().unwrap();
     assert_eq!(actions.on(Returned::Success), Action::Jump(1));
@@ -109,7 +109,6 @@ fn a_line_goes_on_after_a_backslash_over_comments_and_empty_lines_and_not_after_
 fn a_carriage_return_is_part_of_the_word_before_it() {
     let rule = rule("auth required pam_unix.so\r\n");
     assert_eq!(rule.module.as_deref(), Some("pam_unix.so\r"));
-    assert!(!rule.runs("pam_unix.so"));
 }
 
 #[test]
