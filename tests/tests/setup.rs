@@ -577,6 +577,22 @@ fn a_trial_whose_watcher_was_killed_is_taken_back_by_the_next_command() {
 }
 
 #[test]
+fn the_other_name_of_a_door_goes_back_with_it() {
+    sandboxed(|world| {
+        world.make_store();
+        // Debian's includes that of su.
+        fs::copy("/etc/pam.d/su", "/etc/pam.d/su-l").unwrap();
+        let before = files();
+        for service in ["su", "sudo"] {
+            set_up(world, &[service]);
+            let removed = world.nightlatch(&["setup", service, "--remove"]);
+            let _ = removed.succeeds();
+            assert_same(&before, service);
+        }
+    });
+}
+
+#[test]
 fn the_doctor_finds_nothing_in_what_is_set_up_but_the_key_that_was_named() {
     sandboxed(|world| {
         let alice = world.user("alice").enrolled();

@@ -10,7 +10,7 @@ use nightlatch_core::config::{Config, DEFAULT_PATH, SecondFactor, ServiceName};
 use super::edit;
 use super::finding::{Finding, Severity, quoted};
 use super::stacks::{OURS, Service, arguments, is_shared, place};
-use crate::pam_files::{Does, Flow, Kind, PamFiles, Said, Step, Unreadable};
+use crate::pam_files::{Does, Flow, Kind, PamFiles, Said, Step, TWO_NAMES, Unreadable};
 
 /// The services that run our module in `auth` or `account`; what is only included is none.
 pub fn that_ask(files: &PamFiles) -> Result<Vec<Service>, Unreadable> {
@@ -110,7 +110,7 @@ pub fn module_paths(services: &[Service]) -> BTreeSet<PathBuf> {
 fn pairs(files: &PamFiles, services: &[Service]) -> Vec<Finding> {
     let asks = |name: &str| services.iter().find(|service| service.name == name);
     let mut findings = Vec::new();
-    for [one, other] in PAIRS {
+    for [one, other] in TWO_NAMES {
         let (asking, silent) = match (asks(one), asks(other)) {
             (Some(asking), None) => (asking, other),
             (None, Some(asking)) => (asking, one),
@@ -358,7 +358,7 @@ fn rules_for_one(files: &PamFiles, config: &Config, read: &Path) -> Vec<Finding>
         }
         let services = rule.services.as_deref().unwrap_or_default();
         let names = |name: &str| services.iter().any(|service| service.as_str() == name);
-        for [one, other] in PAIRS {
+        for [one, other] in TWO_NAMES {
             let (written, missing) = match (names(one), names(other)) {
                 (true, false) => (one, other),
                 (false, true) => (other, one),
@@ -386,9 +386,6 @@ fn rules_for_one(files: &PamFiles, config: &Config, read: &Path) -> Vec<Finding>
 
 /// Services at which people log in, though others include their files.
 const DOORS: [&str; 6] = ["login", "sshd", "su", "su-l", "sudo", "sudo-i"];
-
-/// Services that are two names of one door.
-const PAIRS: [[&str; 2]; 2] = [["sudo", "sudo-i"], ["su", "su-l"]];
 
 #[cfg(test)]
 mod tests {

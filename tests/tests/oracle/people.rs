@@ -1,7 +1,7 @@
 //! Everybody who must look the same to a stranger.
 
 use std::fs;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt as _};
 use std::path::PathBuf;
 
 use nightlatch_tests::{Code, Person, World};
@@ -57,11 +57,14 @@ pub fn everybody(world: &World, login: &str) -> Vec<Somebody> {
         fails(&dora, place, 6);
     }
     fails(&dora, STRANGE, 18);
+    let skye = world.user("skye");
+    brings_scratch_codes(world, &skye);
     let clara = world.user("clara").enrolled();
     let _ = world.nightlatch(&["lock", "clara"]).succeeds();
     vec![
         Somebody::of("unenrolled", &world.user("una")),
         Somebody::of("enrolled", &world.user("enno").enrolled()),
+        Somebody::of("with scratch codes", &skye),
         Somebody::of("locked", &lona),
         Somebody::of("share used up", &ulf),
         Somebody::of("hard limit reached", &dora),
@@ -78,6 +81,18 @@ pub fn everybody(world: &World, login: &str) -> Vec<Somebody> {
             record: None,
         },
     ]
+}
+
+/// Imports a token and scratch codes for them, none of which is ever answered.
+fn brings_scratch_codes(world: &World, person: &Person<'_>) {
+    let file = "/etc/google_authenticator";
+    let text = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP\n\" TOTP_AUTH\n98765432\n98765431\n";
+    fs::write(file, text).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+    let import = ["import", "google-authenticator", "--yes", "--user"];
+    let _ = world
+        .nightlatch(&[&import[..], &[person.name(), file]].concat())
+        .succeeds();
 }
 
 /// Gives so many wrong codes from there, each a good day after the one before.

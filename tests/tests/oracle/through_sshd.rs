@@ -22,6 +22,13 @@ fn no_refusal_of_what_could_be_a_backup_code_takes_longer_than_another_through_s
     });
 }
 
+#[test]
+fn no_refusal_of_what_could_be_a_scratch_code_takes_longer_than_another_through_sshd() {
+    sandboxed(|world| {
+        refusals_take_the_same(world, "pam_nightlatch.so", a_scratch_code, rounds(20, 1000));
+    });
+}
+
 /// What sshd itself tells: a module in our place that treats everybody alike. What that shows is no fault of ours.
 #[test]
 fn sshd_itself_tells_nobody_apart_by_time() {
@@ -86,6 +93,10 @@ fn takes(who: &Somebody, with: &mut Stopwatch, answer: &str) -> Option<Duration>
 
 fn a_code(number: usize) -> String {
     format!("{:06}", 100_000 + number % 900_000)
+}
+
+fn a_scratch_code(number: usize) -> String {
+    format!("{:08}", 10_000_000 + number % 80_000_000)
 }
 
 /// A symbol of it is another one each time, as far as the next one in a conversation is concerned.

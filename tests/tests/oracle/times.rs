@@ -17,6 +17,11 @@ fn no_refusal_of_what_could_be_a_backup_code_takes_longer_than_another() {
     sandboxed(|world| refusals_take_the_same(world, "3467-9CFH-JKMR-TWXY-3467", rounds(20, 1000)));
 }
 
+#[test]
+fn no_refusal_of_what_could_be_a_scratch_code_takes_longer_than_another() {
+    sandboxed(|world| refusals_take_the_same(world, "12345678", rounds(20, 1000)));
+}
+
 fn refusals_take_the_same(world: &World, answer: &str, count: usize) {
     let mut all = everybody(world, "prompts = 1\nfail_delay = \"0s\"\n");
     let unknown = all.pop().unwrap();

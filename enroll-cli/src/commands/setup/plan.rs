@@ -8,7 +8,7 @@ use nightlatch_core::config::{Config, Mode, SecondFactor};
 use crate::app::absolute;
 use crate::cli;
 use crate::failure::Failure;
-use crate::pam_files::{Kind, PamFiles};
+use crate::pam_files::{Kind, PamFiles, TWO_NAMES};
 use crate::screen::shown;
 use crate::setup::kept::Record;
 use crate::setup::placing::{Arguments, NotPlaced, place};
@@ -177,12 +177,10 @@ fn names(files: &PamFiles, arguments: &cli::Setup) -> anyhow::Result<Vec<String>
     Ok(names)
 }
 
-/// `sudo -i` and `su -` are services of their own. Where they include the file of the other one, that is enough.
+/// The other name of the door. Where its file includes that of the first one, that is enough.
 fn other_doors(files: &PamFiles, name: &str) -> anyhow::Result<Option<&'static str>> {
-    let other = match name {
-        "sudo" => "sudo-i",
-        "su" => "su-l",
-        _ => return Ok(None),
+    let Some([_, other]) = TWO_NAMES.into_iter().find(|[one, _]| *one == name) else {
+        return Ok(None);
     };
     let (Some(own), Some(_)) = (files.find(name)?, files.find(other)?) else {
         return Ok(None);

@@ -8,6 +8,7 @@ use nightlatch_core::audit::{Audit as _, Event};
 use crate::cli;
 use crate::failure::in_words;
 use crate::journal::Journal;
+use crate::pam_files::TWO_NAMES;
 use crate::person;
 use crate::screen::{Screen, shown};
 use crate::setup::kept::{Changed, Kept, Record, SetUp};
@@ -129,9 +130,8 @@ fn named(record: &Record, arguments: &cli::Setup) -> anyhow::Result<Vec<String>>
         }
         services.push(name.to_owned());
         // What came along with it goes with it.
-        let other = format!("{name}-i");
-        if name == "sudo" && record.of(&other).is_some() {
-            services.push(other);
+        for [_, other] in TWO_NAMES.into_iter().filter(|[one, _]| *one == name) {
+            services.extend(record.of(other).map(|set_up| set_up.service.clone()));
         }
     }
     Ok(services)
