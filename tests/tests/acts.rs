@@ -6,6 +6,9 @@
 #![allow(clippy::unwrap_used, reason = "to panic is how a test reports")]
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::Path;
 
 use nightlatch_tests::{Code, Person, STORE, Stack, Tree, World, sandboxed};
 
@@ -20,7 +23,7 @@ enum Does {
 }
 
 /// All commands. The acts are gone through from the first to the last.
-const COMMANDS: [(&str, Does); 16] = [
+const COMMANDS: [(&str, Does); 18] = [
     (
         "enroll",
         Does::Changes(&[
@@ -80,6 +83,26 @@ const COMMANDS: [(&str, Does); 16] = [
             ("invite alice --cancel", "invitation-cancelled"),
         ]),
     ),
+    (
+        "import google-authenticator",
+        Does::Changes(&[
+            (
+                "import google-authenticator --user alice --yes /etc/alice.ga",
+                "imported",
+            ),
+            (
+                "import google-authenticator --all-homes --replace --yes",
+                "imported",
+            ),
+        ]),
+    ),
+    (
+        "import oath",
+        Does::Changes(&[(
+            "import oath --without-pin --replace --yes /etc/users.oath",
+            "imported",
+        )]),
+    ),
     ("config show", Does::Shows(&["config show"])),
     ("config check", Does::Shows(&["config check"])),
     (
@@ -98,7 +121,7 @@ const COMMANDS: [(&str, Does); 16] = [
 ];
 
 /// Options of acts that are no acts of their own: what is made, from what, and how it is shown.
-const NO_ACTS: [&str; 16] = [
+const NO_ACTS: [&str; 17] = [
     "--config",
     "--help",
     "--version",
@@ -115,6 +138,7 @@ const NO_ACTS: [&str; 16] = [
     "--json",
     "--dry-run",
     "--status",
+    "--scratch-codes-expire",
 ];
 
 #[test]
@@ -149,6 +173,7 @@ fn every_act_leaves_a_line_that_names_the_person_behind_sudo() {
         let alice = world.user("alice");
         let carol = world.user("carol");
         carol.may_sudo_without_password();
+        has_something_to_bring(&alice);
         let mut seen = BTreeSet::new();
         for (command, does) in &COMMANDS {
             let Does::Changes(acts) = does else {
@@ -205,7 +230,7 @@ fn a_change_that_cannot_be_logged_is_told_with_who_did_it() {
         world.user("alice").enrolled();
         let carol = world.user("carol");
         carol.may_sudo_without_password();
-        std::fs::remove_file("/dev/log").unwrap();
+        fs::remove_file("/dev/log").unwrap();
         let run = carol.types("sudo nightlatch lock alice").succeeds();
         assert!(
             run.stderr
@@ -223,6 +248,29 @@ fn is_trusted(world: &World, alice: &Person<'_>) {
     let tries = alice.tries().from("198.51.100.7").answers([code]);
     let outcome = tries.calling(&["auth", "acct"]).run();
     outcome.gives(Code::Success).asking(1);
+}
+
+/// Alice has a token of each system that can be brought along, another one in each file.
+fn has_something_to_bring(alice: &Person<'_>) {
+    let of = |secret: &str| format!("{secret}\n\" TOTP_AUTH\n");
+    let at_home = alice.home().join(".google_authenticator");
+    for (file, text, uid) in [
+        (
+            Path::new("/etc/alice.ga"),
+            of(&"GEZDGNBVGY3TQOJQ".repeat(2)),
+            0,
+        ),
+        (&at_home, of(&"JBSWY3DPEHPK3PXP".repeat(2)), alice.uid()),
+        (
+            Path::new("/etc/users.oath"),
+            "HOTP/T30 alice 1234 3132333435363738393031323334353637383939\n".to_owned(),
+            0,
+        ),
+    ] {
+        fs::write(file, text).unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+        chown(file, Some(uid), None).unwrap();
+    }
 }
 
 fn help(world: &World, command: &str) -> String {
