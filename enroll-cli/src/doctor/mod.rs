@@ -28,7 +28,9 @@ use nightlatch_core::time::{Clock as _, SystemClock};
 use nix::unistd::Uid;
 
 pub use finding::{Finding, Severity};
-use stacks::{OURS, Scene, Service};
+pub use services::{configuration, is_known};
+pub use stacks::{OURS, arguments};
+use stacks::{Scene, Service};
 use ways::Before;
 
 use crate::app;

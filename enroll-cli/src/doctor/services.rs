@@ -167,7 +167,7 @@ fn of_arguments(service: &Service) -> Vec<Finding> {
 }
 
 /// What `pam-module/src/arguments.rs` takes.
-fn is_known(word: &str) -> bool {
+pub fn is_known(word: &str) -> bool {
     match word.split_once('=') {
         Some(("config", path)) => path.starts_with('/'),
         Some(("prompt", text)) => !text.is_empty() && !text.chars().any(char::is_control),
@@ -181,7 +181,7 @@ fn is_known(word: &str) -> bool {
 }
 
 /// The configuration that a line names.
-fn configuration(step: &Step) -> PathBuf {
+pub fn configuration(step: &Step) -> PathBuf {
     let mut words = arguments(step).iter().rev();
     let named = words.find_map(|word| word.strip_prefix("config="));
     named.unwrap_or(DEFAULT_PATH).into()

@@ -27,6 +27,7 @@ impl Flow {
 /// What is done for each thing that a module can return.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actions {
+    word: Box<str>,
     on: Box<[Action; Returned::ALL.len()]>,
     is_understood: bool,
 }
@@ -51,6 +52,11 @@ pub enum Action {
 }
 
 impl Actions {
+    /// As it is written, brackets taken off.
+    pub fn word(&self) -> &str {
+        &self.word
+    }
+
     /// What is done when a module returns this.
     pub fn on(&self, returned: Returned) -> Action {
         self.on[returned as usize]
@@ -78,12 +84,14 @@ impl Actions {
             on[Returned::NewAuthtokReqd as usize] = good;
             on[Returned::Ignore as usize] = ignored;
             return Self {
+                word: word.into(),
                 on: Box::new(on),
                 is_understood: true,
             };
         }
         let listed = listed(word);
         Self {
+            word: word.into(),
             is_understood: listed.is_some(),
             on: Box::new(listed.unwrap_or([Action::Bad; Returned::ALL.len()])),
         }

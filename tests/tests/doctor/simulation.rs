@@ -64,6 +64,57 @@ fn what_a_login_would_meet_is_told_and_nothing_is_spent() {
 }
 
 #[test]
+fn what_our_line_says_counts_and_where_there_is_none_nobody_is_asked() {
+    sandboxed(|world| {
+        let host = Host::well(world);
+        let simulated = |service: &str| {
+            let simulate = ["doctor", "--simulate", "alice", "--service", service];
+            let page = world.nightlatch(&simulate).succeeds().stdout;
+            let json = [&simulate[..], &["--json"]].concat();
+            (world.nightlatch(&json).succeeds().json(), page)
+        };
+
+        host.shell("echo 'auth required pam_permit.so' > /etc/pam.d/ours-not");
+        let (met, page) = simulated("ours-not");
+        assert_eq!(met["outcome"], "not-asked");
+        assert!(met["question"].is_null());
+        assert!(
+            page.contains("  /etc/pam.d/ours-not:1: required pam_permit.so"),
+            "{page}"
+        );
+        assert!(
+            page.contains("alice is not asked for a code: ours-not does not run our module."),
+            "{page}"
+        );
+        assert!(!page.contains("the mode holds"), "{page}");
+        assert!(
+            page.contains("ours-not has no lines for account, so those of other hold"),
+            "{page}"
+        );
+
+        host.shell("sed -i 's/^auth .*pam_nightlatch.so/& [prompt=One-time code: ] config=\\/etc\\/other.toml/' /etc/pam.d/sshd");
+        let (met, page) = simulated("sshd");
+        assert_eq!(met["question"], "One-time code: ");
+        assert!(
+            page.contains("[prompt=One-time code: ] config=/etc/other.toml"),
+            "{page}"
+        );
+        assert!(
+            page.contains(
+                "nightlatch --config /etc/other.toml doctor --simulate alice --service sshd"
+            ),
+            "{page}"
+        );
+
+        host.shell("sed -i 's/^auth .*pam_nightlatch.so/& nullok/' /etc/pam.d/sshd");
+        let (met, page) = simulated("sshd");
+        assert_eq!(met["outcome"], "unavailable");
+        assert!(met["question"].is_null());
+        assert!(page.contains("the module does not know nullok"), "{page}");
+    });
+}
+
+#[test]
 fn a_simulation_without_a_service_is_wrong_usage() {
     sandboxed(|world| {
         for wrong in [
