@@ -68,7 +68,8 @@ pub fn run(app: &App, named: Option<&Path>, arguments: &cli::Setup) -> anyhow::R
     let record = kept.record()?;
     if record.trial.is_some() {
         bail!(
-            "something is tried already: nightlatch setup --status. Confirm it or take it back first"
+            "something is tried already (nightlatch setup --status). First keep it, nightlatch setup --confirm, or take it back, \
+             nightlatch setup --remove"
         );
     }
     if Plan::make(&record, &app.config, named, arguments)? != plan {

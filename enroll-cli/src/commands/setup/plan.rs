@@ -164,7 +164,7 @@ fn names(files: &PamFiles, arguments: &cli::Setup) -> anyhow::Result<Vec<String>
             || name.starts_with("common-")
         {
             bail!(
-                "{}: not a service. Of other and common-* too many things would ask that cannot",
+                "{}: not a service. Of other and common-* too many things would ask that cannot. Name the services that are to ask",
                 shown(name)
             );
         }
