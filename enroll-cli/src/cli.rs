@@ -25,7 +25,7 @@ use crate::validity::Validity;
     version,
     propagate_version = true,
     after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n\
-                  All commands but `config show`, `config check` and `doctor` need root, for the store belongs to it. Where USER may be\n\
+                  All commands but `config show`, `config check` and `doctor` need root, for the store belongs to it. Where USER may be \
                   left out, it is whoever called sudo.\n\
                   Every change is logged with the facility authpriv, with the person behind sudo as `by=`."
 )]
