@@ -71,7 +71,7 @@ pub fn examine(
                 "no service runs our module",
                 "nobody is asked for a code anywhere",
             )
-            .mend("begin with sshd, by the page about the module (docs/pam.md)"),
+            .mend("begin with sshd, and confirm it after a login that worked: nightlatch setup sshd --try 10m"),
         );
     }
     findings.extend(pairs(files, services));

@@ -25,6 +25,10 @@ fn where_no_service_asks_the_doctor_says_so() {
         let host = Host::well(world);
         host.shell("sed -i /nightlatch/d /etc/pam.d/*");
         host.has("no-service-asks").weighs("weakness");
+        let set_up = ["setup", "sshd", "--yes", "--allow-lockout"];
+        let _ = world.nightlatch(&set_up).succeeds();
+        let after = world.nightlatch(&["doctor", "--json"]).stdout;
+        assert!(!after.contains("no-service-asks"), "{after}");
     });
 }
 
