@@ -152,14 +152,15 @@ fn working_time() -> Duration {
         .into()
 }
 
+/// How often the same is measured.
+const ROUNDS: usize = 3;
+
 /// What sshd hands on of somebody who is not there is garbage, as long as the answer was.
 #[test]
 fn whatever_is_as_long_as_a_scratch_code_costs_a_digest_whoever_it_is_of() {
-    let a_digest = {
-        let code = BackupCode::of_nobody();
+    let took = |work: &mut dyn FnMut()| {
         let start = working_time();
-        code.digest(&Salt::from_bytes([0; 16]), Cost::DEFAULT)
-            .unwrap();
+        work();
         working_time().checked_sub(start).unwrap()
     };
     let scene = Scene::new();
@@ -186,17 +187,29 @@ fn whatever_is_as_long_as_a_scratch_code_costs_a_digest_whoever_it_is_of() {
             ("0000000", false),
             ("correct", false),
         ] {
-            let mut login = scene.login(subject.clone());
-            login.start();
+            // Whatever else runs on the host only adds to it: of several times the shortest counts, of a digest at that moment too.
             // Again in the same conversation, it costs as much.
-            for _ in 0..2 {
-                let start = working_time();
-                login.answer(typed(answer));
-                let took = working_time().checked_sub(start).unwrap();
-                assert_eq!(took > a_digest / 2, costs, "{answer:?} took {took:?}");
-                assert!(took < a_digest * 3 / 2, "{answer:?} took {took:?}");
+            let (mut a_digest, mut shortest) = (Duration::MAX, [Duration::MAX; 2]);
+            for _ in 0..ROUNDS {
+                a_digest = a_digest.min(took(&mut || {
+                    let salt = Salt::from_bytes([0; 16]);
+                    let digest = BackupCode::of_nobody().digest(&salt, Cost::DEFAULT);
+                    digest.unwrap();
+                }));
+                let mut login = scene.login(subject.clone());
+                login.start();
+                for shortest in &mut shortest {
+                    let took = took(&mut || {
+                        login.answer(typed(answer));
+                    });
+                    *shortest = took.min(*shortest);
+                }
+                scene.forgets_failures();
             }
-            scene.forgets_failures();
+            for took in shortest {
+                assert_eq!(took > a_digest / 2, costs, "{answer:?} took {took:?}");
+                assert!(took < a_digest * 7 / 4, "{answer:?} took {took:?}");
+            }
         }
     }
 }
