@@ -491,9 +491,9 @@ impl Unlock<'_> {
     }
 }
 
-/// Whether backup codes or counters wait, since more of them may have been used than is known.
+/// Whether backup codes, scratch codes or counters wait, since more of them may have been used than is known.
 fn waits(enrollment: &Enrollment, state: &State) -> bool {
-    let set = enrollment.backup_codes.as_ref();
+    let set = enrollment.set();
     let counters = enrollment
         .tokens
         .iter()

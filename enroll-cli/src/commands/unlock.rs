@@ -41,8 +41,8 @@ pub fn run(app: &App, arguments: &cli::Unlock) -> anyhow::Result<()> {
     screen.say(&format!("{}: {}", shown(user), done(mend)))?;
     if unlocked == Unlocked::Released {
         screen.say(&format!(
-            "What waited since the store was restored opens again, with what was used after the backup: backup codes, and codes of tokens that \
-             count. New backup codes: nightlatch codes {}",
+            "What waited since the store was restored opens again, with what was used after the backup: backup codes, scratch codes, and \
+             codes of tokens that count. New backup codes: nightlatch codes {}",
             shown(user)
         ))?;
     }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::backup_codes::{Digest, Salt};
 use crate::config::ServiceName;
+use crate::scratch_codes::ScratchCodes;
 use crate::state::{Closed, Resync, Ticket};
 use crate::token::{Counter, Drift, Step};
 
@@ -216,4 +217,18 @@ fn an_enrolling_that_was_cut_off_at_its_last_write_is_whole_and_its_invitation_s
     ));
     assert_eq!(record.state.standing, Standing::Beside);
     assert_eq!(record.state.ticket, None);
+}
+
+#[test]
+fn after_a_restored_backup_unlocking_says_that_scratch_codes_open_again_that_may_have_been_used() {
+    let mut record = enrolled();
+    let enrollment = record.enrollment.as_mut().unwrap();
+    let set = enrollment.backup_codes.take().unwrap();
+    enrollment.scratch_codes = Some(ScratchCodes {
+        set,
+        expires: NOW.plus(30 * 24 * 60 * 60),
+    });
+    record.state.integrity = Integrity::Copied;
+    assert_eq!(unlock(&mut record, Mend::Locks), Ok(Unlocked::Released));
+    assert_eq!(unlock(&mut record, Mend::Locks), Ok(Unlocked::Done));
 }
