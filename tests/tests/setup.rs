@@ -525,12 +525,21 @@ fn what_is_confirmed_after_a_login_stays_and_without_one_it_is_refused() {
         let before = files();
         world.start_sshd_as_configured();
         let alice = world.user("alice").enrolled();
+        alice.may_sudo();
+        let mut session = alice.ssh_by_password_method().is_let_in();
         set_up(world, &["sshd", "sudo", "--try", "20s"]);
         let run = world.nightlatch(&["setup", "--confirm"]).is_refused();
         assert!(
             run.stderr.contains("nobody has got in with a code"),
             "{run:#?}"
         );
+        // sudo took a code, perhaps for this very command. That says nothing about the way in.
+        session
+            .sudo(&alice, "id -u")
+            .answers(&alice.backup_codes()[0])
+            .is_done();
+        let run = world.nightlatch(&["setup", "--confirm"]).is_refused();
+        assert!(run.stderr.contains("from an address"), "{run:#?}");
         alice.ssh().answers(&alice.phone().code()).is_let_in();
         let said = world.nightlatch(&["setup", "--confirm"]).succeeds().stdout;
         assert!(said.contains("alice got in"), "{said}");

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{anyhow, bail};
 use nightlatch_core::audit::{Audit as _, Event};
+use nightlatch_core::place::Place;
 use nightlatch_core::store::Store as _;
 use nightlatch_core::time::Time;
 
@@ -14,6 +15,7 @@ use crate::journal::Journal;
 use crate::person;
 use crate::screen::{Screen, shown};
 use crate::setup::kept::Kept;
+use crate::setup::sshd;
 use crate::setup::trial::{Moment, Standing};
 use crate::setup::watch;
 use crate::signals::Signals;
@@ -37,10 +39,12 @@ pub fn run(named: Option<&Path>, arguments: &cli::Setup) -> anyhow::Result<()> {
     let who = if arguments.force {
         None
     } else {
-        Some(somebody_since(&App::open(named)?, trial.began())?.ok_or_else(|| {
+        let door = Door::of(&trial.services);
+        Some(somebody_since(&App::open(named)?, trial.began(), door)?.ok_or_else(|| {
             anyhow!(
-                "nobody has got in with a code since {}. Log in once from elsewhere, then confirm it; or, if you know better: \
+                "nobody has got in with a code {}since {}. Log in once from elsewhere, then confirm it; or, if you know better: \
                  nightlatch setup --confirm --force",
+                door.word(),
                 trial.began().to_rfc3339()
             )
         })?)
@@ -63,18 +67,50 @@ pub fn run(named: Option<&Path>, arguments: &cli::Setup) -> anyhow::Result<()> {
     ))
 }
 
+/// Where somebody has to have got in for a trial to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    /// Anywhere.
+    Any,
+    /// From an address: what is tried is the way in from elsewhere, and a code that sudo took, perhaps for this very command, says
+    /// nothing about that.
+    FromElsewhere,
+}
+
+impl Door {
+    fn of(services: &[String]) -> Self {
+        if services.iter().any(|service| service == sshd::SERVICE) {
+            Self::FromElsewhere
+        } else {
+            Self::Any
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Any => "",
+            Self::FromElsewhere => "from an address ",
+        }
+    }
+
+    fn is_at(self, place: Place) -> bool {
+        self == Self::Any || matches!(place, Place::Address(_))
+    }
+}
+
 /// Somebody who got in with a code since.
-fn somebody_since(app: &App, began: Time) -> anyhow::Result<Option<String>> {
+fn somebody_since(app: &App, began: Time, door: Door) -> anyhow::Result<Option<String>> {
+    // What a clock that ran ahead left behind is no log-in of now.
+    let since = began..=app.now()?;
     for user in app.store.users()? {
         // Whose record cannot be read says nothing; others may.
         let Ok(record) = app.store.look(&user) else {
             continue;
         };
-        if record
-            .state
-            .places
+        let places = &record.state.places;
+        if places
             .iter()
-            .any(|place| place.last_success >= began)
+            .any(|known| door.is_at(known.place) && since.contains(&known.last_success))
         {
             return Ok(Some(user.as_str().to_owned()));
         }
