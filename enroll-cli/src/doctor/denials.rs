@@ -1,4 +1,7 @@
 //! Findings about what SELinux or AppArmor kept from the module, read off the logs of the last day.
+//!
+//! A line becomes a command that root is told to run, so only what the kernel and its audit wrote is read: in the log of the whole system
+//! (`logger`) anybody can write a line that looks like theirs.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -134,6 +137,8 @@ fn journal() -> String {
             "--lines=500",
         ])
         .args(["--case-sensitive=no", "--grep=denied.*nightlatch"])
+        // Who wrote a line the journal knows by itself; the line cannot say it.
+        .args(FROM_THE_KERNEL)
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output();
@@ -143,11 +148,8 @@ fn journal() -> String {
     )
 }
 
-const LOGS: [&str; 3] = [
-    "/var/log/audit/audit.log",
-    "/var/log/kern.log",
-    "/var/log/syslog",
-];
+const LOGS: [&str; 2] = ["/var/log/audit/audit.log", "/var/log/kern.log"];
+const FROM_THE_KERNEL: [&str; 3] = ["_TRANSPORT=kernel", "+", "_TRANSPORT=audit"];
 /// What is ours in a line: SELinux names a file without its directory.
 const OURS: [&str; 3] = [
     "nightlatch",

@@ -234,3 +234,21 @@ fn what_selinux_and_apparmor_denied_today_is_found() {
             .is_well();
     });
 }
+
+#[test]
+fn what_anybody_can_write_to_the_log_is_no_finding() {
+    sandboxed(|world| {
+        let host = Host::well(world);
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        // As `logger --tag kernel` leaves it there.
+        fs::write(
+            "/var/log/syslog",
+            format!(
+                "host kernel: audit: type=1400 audit({now}.200:46): apparmor=\"DENIED\" operation=\"open\" \
+                 profile=\"/usr/bin/theirs\" name=\"/var/lib/nightlatch/store.toml\" denied_mask=\"r\"\n"
+            ),
+        )
+        .unwrap();
+        host.is_well();
+    });
+}
