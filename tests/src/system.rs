@@ -382,6 +382,13 @@ fn enter_a_group() {
     }
 }
 
+/// Whether a group is of a test that is over. That of one that runs beside us may have groups in it that its systemd has just made and
+/// nobody is in yet: taken away, its unit fails.
+fn is_left_behind(group: &str) -> bool {
+    let of = group.strip_prefix(GROUP);
+    of.is_some_and(|pid| !Path::new("/proc").join(pid).exists())
+}
+
 /// Takes groups away that nobody is in any more. What was killed with the namespace is in one for a moment longer.
 fn bury_groups() {
     fn bury(group: &Path) {
@@ -396,9 +403,11 @@ fn bury_groups() {
         let mut left = Vec::new();
         for hierarchy in HIERARCHIES {
             let groups = fs::read_dir(hierarchy).into_iter().flatten().flatten();
-            let ours =
-                groups.filter(|group| group.file_name().to_string_lossy().starts_with(GROUP));
-            left.extend(ours.map(|group| group.path()));
+            left.extend(
+                groups
+                    .filter(|group| is_left_behind(&group.file_name().to_string_lossy()))
+                    .map(|group| group.path()),
+            );
         }
         if left.is_empty() {
             break;
