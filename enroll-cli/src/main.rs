@@ -25,6 +25,7 @@ mod pam_files;
 mod passwd;
 mod person;
 mod picture;
+mod programs;
 mod proof;
 mod residents;
 mod screen;

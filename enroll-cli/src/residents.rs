@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+
+use crate::programs::of_the_host;
 
 /// Somebody who can log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +127,7 @@ fn has_keys(root: &Path, account: &Entry<'_>, pattern: &str) -> bool {
 /// The accounts: of the host itself all that the name service lists, directories with it where they allow that.
 fn accounts(root: &Path) -> Result<String, Unreadable> {
     if root == Path::new("/") {
-        let listed = Command::new("getent")
+        let listed = of_the_host("getent")
             .arg("passwd")
             .stdin(Stdio::null())
             .stderr(Stdio::null())

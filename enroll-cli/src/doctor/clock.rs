@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::UNIX_EPOCH;
 
 use nightlatch_core::time::Time;
 
 use super::finding::{Finding, Severity};
+use crate::programs::of_the_host;
 
 /// Everything to be said of the clock. `files` were there before now.
 pub fn examine(now: Time, files: &[PathBuf]) -> Vec<Finding> {
@@ -133,7 +134,7 @@ fn ntpd(leap: &str) -> Option<String> {
 
 /// What a program says; none where it does not run.
 fn output(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program)
+    let output = of_the_host(program)
         .args(arguments)
         .env("LC_ALL", "C")
         .stdin(Stdio::null())

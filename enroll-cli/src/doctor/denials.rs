@@ -6,11 +6,12 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use nightlatch_core::time::Time;
 
 use super::finding::{Finding, Severity, quoted};
+use crate::programs::of_the_host;
 
 /// Everything denied during the last day.
 pub fn examine(now: Time) -> Vec<Finding> {
@@ -128,7 +129,7 @@ fn journal() -> String {
     if !is_there {
         return String::new();
     }
-    let output = Command::new("journalctl")
+    let output = of_the_host("journalctl")
         .args([
             "--quiet",
             "--no-pager",

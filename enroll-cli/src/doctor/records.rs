@@ -1,7 +1,7 @@
 //! Findings about the store: whether it is there and can be written, what it lies on, and what keeps a record from being used.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use nightlatch_core::account::UserName;
 use nightlatch_core::config::Config;
@@ -14,6 +14,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use super::finding::{Finding, Severity, command_in, quoted};
 use crate::accounts::Accounts;
 use crate::person::Person;
+use crate::programs::of_the_host;
 use crate::screen::shown;
 use crate::summary::Summary;
 
@@ -134,7 +135,7 @@ fn bad_ground(dir: &Path, kind: i64) -> Option<&'static str> {
 
 /// Whether btrfs was told to overwrite in place.
 fn overwrites(dir: &Path) -> bool {
-    let listed = Command::new("lsattr")
+    let listed = of_the_host("lsattr")
         .arg("-d")
         .arg(dir.join("users"))
         .stdin(Stdio::null())

@@ -7,7 +7,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -19,6 +19,7 @@ use super::Placement;
 use super::block::{self, Block};
 use super::replacing::{There, look};
 use crate::lockouts::SshDoors;
+use crate::programs::of_the_host;
 use crate::residents;
 use crate::screen::shown;
 use crate::sshd::Sshd;
@@ -223,7 +224,7 @@ pub enum Reloaded {
 }
 
 fn systemctl(arguments: &[&str]) -> anyhow::Result<bool> {
-    let status = Command::new("systemctl")
+    let status = of_the_host("systemctl")
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

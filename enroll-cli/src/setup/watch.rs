@@ -11,6 +11,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 
+use crate::programs::of_the_host;
+
 /// Who watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watcher {
@@ -112,7 +114,7 @@ fn unit(program: &str) -> String {
 }
 
 fn systemctl(arguments: &[&str]) -> anyhow::Result<()> {
-    let output = Command::new("systemctl")
+    let output = of_the_host("systemctl")
         .args(arguments)
         .stdin(Stdio::null())
         .output()

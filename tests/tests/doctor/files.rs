@@ -236,6 +236,27 @@ fn what_selinux_and_apparmor_denied_today_is_found() {
 }
 
 #[test]
+fn no_program_is_run_from_the_search_path_of_whoever_became_root() {
+    sandboxed(|world| {
+        let host = Host::well(world);
+        for program in ["getent", "lsattr", "journalctl", "chronyc", "ntpq", "sshd"] {
+            let _ = world
+                .shell(&format!(
+                    "mkdir -p /run/theirs && printf '#!/bin/sh\\ntouch /run/taken\\n' > /run/theirs/{program} && \
+                     chmod +x /run/theirs/{program}"
+                ))
+                .succeeds();
+        }
+        // As `su` without `-` leaves it.
+        let _ = world
+            .shell("PATH=/run/theirs:$PATH nightlatch doctor")
+            .succeeds();
+        assert!(!fs::exists("/run/taken").unwrap());
+        host.is_well();
+    });
+}
+
+#[test]
 fn what_anybody_can_write_to_the_log_is_no_finding() {
     sandboxed(|world| {
         let host = Host::well(world);
