@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
+use nightlatch_core::safe_file::{Access, Directory, Guard, Owner};
 
 use crate::programs::of_the_host;
 
@@ -60,6 +61,7 @@ fn arm_unit() -> anyhow::Result<()> {
     let program = env::current_exe().context("the path of this program is not known")?;
     // What systemd would read as something else than a path.
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    check_whose_it_is(&program)?;
     let program = program
         .to_str()
         .filter(|path| path.chars().all(is_plain))
@@ -86,6 +88,19 @@ fn arm_unit() -> anyhow::Result<()> {
     }
     systemctl(&["daemon-reload"])?;
     systemctl(&["restart", NAME])
+}
+
+/// The unit runs it as root at every boot, when nobody looks: so nobody else may be able to put something in its place.
+fn check_whose_it_is(program: &Path) -> anyhow::Result<()> {
+    let (Some(parent), Some(name)) = (program.parent(), program.file_name()) else {
+        bail!("{}: not a file", program.display());
+    };
+    Directory::open(parent, Owner::ROOT)?
+        .map(|directory| directory.open_file(name, Guard::Unwritable, usize::MAX, Access::Read))
+        .transpose()?
+        .flatten()
+        .map(drop)
+        .with_context(|| format!("{} is not there any more", program.display()))
 }
 
 /// The unit. What begins it looks first whether the host was booted anew, and log-ins at the door wait for that.

@@ -166,6 +166,24 @@ fn a_trial_goes_back_when_the_command_its_session_and_the_watcher_are_killed() {
 }
 
 #[test]
+fn no_unit_is_made_of_a_program_that_somebody_else_can_exchange() {
+    in_a_system(|system| {
+        let before = Files::of(system);
+        let alice = system.resident("alice");
+        let _ = system
+            .run("install -D -m 755 -o alice /usr/local/bin/nightlatch /home/alice/bin/nightlatch")
+            .succeeds();
+        let run = system
+            .run("/home/alice/bin/nightlatch setup sudo --yes --try 1m")
+            .is_refused();
+        assert!(run.stderr.contains("/home/alice"), "{run:#?}");
+        assert!(run.stderr.contains("nothing was changed"), "{run:#?}");
+        before.are_back_in(system);
+        drop(alice);
+    });
+}
+
+#[test]
 fn what_is_confirmed_after_a_login_stays_over_the_time_and_over_a_reboot() {
     in_a_system(|system| {
         let before = Files::of(system);
