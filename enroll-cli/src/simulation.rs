@@ -6,19 +6,15 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use nightlatch_core::account::Account;
-use nightlatch_core::audit::{Audit, Event};
 use nightlatch_core::config::Config;
-use nightlatch_core::login::{
-    AsksFor, Conversation as _, Echo, Login, Request, Subject, Then, World,
-};
+use nightlatch_core::login::{AsksFor, Conversation as _, Echo, Login, Request, Subject, Then};
 use nightlatch_core::store::Store as _;
-use nightlatch_core::surroundings::System;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::commands::config_file;
 use crate::doctor::{self, OURS, arguments};
-use crate::foresight::{self, Looked, Outcome, Visit};
+use crate::foresight::{self, Grounds, Looked, Outcome, Visit};
 use crate::pam_files::{Does, Kind, PamFiles, Stack, Step};
 use crate::person::Person;
 use crate::screen::shown;
@@ -265,12 +261,7 @@ fn question(app: &App, visit: Visit<'_>, words: &[String]) -> (Option<String>, V
         Ok(Some(account)) => Subject::Known(account),
         Ok(None) | Err(_) => Subject::Unknown,
     };
-    let world = World {
-        store: &app.store,
-        clock: &app.clock,
-        audit: &Mute,
-        surroundings: &System,
-    };
+    let world = Grounds::from(app).world();
     let request = Request {
         subject,
         service: visit.service.to_owned(),
@@ -299,11 +290,4 @@ fn person(app: &App, user: &str) -> Option<Summary> {
     let person = Person::from(account);
     let now = app.now().ok()?;
     Some(Summary::of(&person, &record, &app.config.rules(), now))
-}
-
-/// Nothing of this is a login.
-struct Mute;
-
-impl Audit for Mute {
-    fn note(&self, _: &Event<'_>) {}
 }
