@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::commands::config_file;
-use crate::doctor::{self, OURS, arguments};
+use crate::doctor::{self, arguments};
 use crate::foresight::{self, Grounds, Looked, Outcome, Visit};
-use crate::pam_files::{Does, Kind, PamFiles, Stack, Step};
+use crate::pam_files::{Does, Kind, OURS, PamFiles, Stack, Step};
 use crate::person::Person;
 use crate::screen::shown;
 use crate::summary::Summary;

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::finding::quoted;
-use crate::pam_files::{Does, Entry, Flow, Kind, PamFiles, Said, Step};
+use crate::pam_files::{Does, Entry, Flow, Kind, OURS, PamFiles, Said, Step};
 
 /// The command that puts `text` in the place of a line.
 pub fn replace(files: &PamFiles, step: &Step, text: &str) -> Vec<String> {
@@ -104,7 +104,7 @@ pub fn our_line(kind: Kind, step: Option<&Step>) -> String {
         Some(Does::Run { arguments, .. }) => arguments.as_slice(),
         _ => &[],
     };
-    line(kind, "required", "pam_nightlatch.so", arguments)
+    line(kind, "required", OURS, arguments)
 }
 
 /// A line.

@@ -29,14 +29,14 @@ use nix::unistd::Uid;
 
 pub use finding::{Finding, Severity};
 pub use services::{configuration, is_known};
-pub use stacks::{OURS, arguments};
+pub use stacks::arguments;
 use stacks::{Scene, Service};
 use ways::Before;
 
 use crate::app;
 use crate::foresight::Grounds;
 use crate::lockouts::SshDoors;
-use crate::pam_files::PamFiles;
+use crate::pam_files::{OURS, PamFiles};
 use crate::residents::{self, Resident};
 use crate::sshd::Sshd;
 

@@ -10,7 +10,8 @@ use nightlatch_core::safe_file::{Access, Directory, Guard, Owner, SafeFileError}
 use super::elf::Library;
 use super::finding::{Finding, Severity, command_in, quoted};
 use super::services::module_paths;
-use super::stacks::{OURS, Service};
+use super::stacks::Service;
+use crate::pam_files::OURS;
 
 /// Everything to be said of the module that these services load.
 pub fn examine(services: &[Service]) -> Vec<Finding> {

@@ -9,8 +9,8 @@ use nightlatch_core::config::{Config, DEFAULT_PATH, SecondFactor, ServiceName};
 
 use super::edit;
 use super::finding::{Finding, Severity, quoted};
-use super::stacks::{OURS, Service, arguments, is_shared, place};
-use crate::pam_files::{Does, Flow, Kind, PamFiles, Said, Step, TWO_NAMES, Unreadable};
+use super::stacks::{Service, arguments, is_shared, place};
+use crate::pam_files::{Does, Flow, Kind, OURS, PamFiles, Said, Step, TWO_NAMES, Unreadable};
 
 /// The services that run our module in `auth` or `account`; what is only included is none.
 pub fn that_ask(files: &PamFiles) -> Result<Vec<Service>, Unreadable> {

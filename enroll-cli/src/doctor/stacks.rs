@@ -8,7 +8,7 @@ use super::edit;
 use super::finding::{Finding, Severity};
 use super::modules::{self, Role};
 use super::ways::{Before, Code, LeansOn, Skip, Ways, skip};
-use crate::pam_files::{Does, Kind, PamFiles, Stack, Step};
+use crate::pam_files::{Does, Kind, OURS, PamFiles, Stack, Step};
 
 /// A service that runs our module.
 #[derive(Debug)]
@@ -31,9 +31,6 @@ pub struct Scene<'a> {
     /// What is proved before the stack is run.
     pub before: Before,
 }
-
-/// The module's name.
-pub const OURS: &str = "pam_nightlatch.so";
 
 /// Everything to be said of a service.
 pub fn examine(scene: Scene<'_>, service: &Service) -> Vec<Finding> {

@@ -189,6 +189,9 @@ fn is_service(name: &str) -> bool {
 /// Where libpam looks, in this order. Debian's has no third one; where there is none, nothing is found in it.
 pub const DIRECTORIES: [&str; 3] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d"];
 
+/// The module's name, as lines have it.
+pub const OURS: &str = "pam_nightlatch.so";
+
 /// Services that are two names of one door: `sudo -i` and `su -` are services of their own.
 pub const TWO_NAMES: [[&str; 2]; 2] = [["sudo", "sudo-i"], ["su", "su-l"]];
 

@@ -5,7 +5,7 @@
 //! a password, where every jump over it lands, and nowhere that a `sufficient` line before it leads past.
 
 use crate::pam_files::{
-    Action, Actions, Does, Entry, Kind, PamFile, PamFiles, Returned, Said, Step, Unreadable,
+    Action, Actions, Does, Entry, Kind, OURS, PamFile, PamFiles, Returned, Said, Step, Unreadable,
 };
 use crate::screen::shown;
 
@@ -54,7 +54,7 @@ pub fn place(
     notes.extend(auth.rivals());
     let account_at = account.end(file)?;
     let line =
-        |kind: Kind, arguments: &str| format!("{:<7} required {MODULE}{arguments}", kind.word());
+        |kind: Kind, arguments: &str| format!("{:<7} required {OURS}{arguments}", kind.word());
     let (auth_line, account_line) = (
         line(Kind::Auth, &arguments.auth),
         line(Kind::Account, &arguments.account),
@@ -306,7 +306,7 @@ fn check_vacant(chains: &[&Chain]) -> Result<(), NotPlaced> {
     let mut steps = chains
         .iter()
         .flat_map(|chain| chain.entries.iter().flatten());
-    match steps.find(|step| step.runs(MODULE)) {
+    match steps.find(|step| step.runs(OURS)) {
         Some(step) => Err(NotPlaced::Already(format!(
             "the module stands there already, in {}.",
             at_line(step)
@@ -351,8 +351,6 @@ fn outcomes(actions: &Actions) -> impl Iterator<Item = Action> {
         .into_iter()
         .map(|(returned, _)| actions.on(returned))
 }
-
-const MODULE: &str = "pam_nightlatch.so";
 
 /// What checks a password in `auth`.
 const PASSWORD_MODULES: [&str; 12] = [
