@@ -12,7 +12,6 @@ use nightlatch_core::token::{self, BadTokenValue, Counter, Digits, Label, Period
 
 pub use self::list::{List, SortBy};
 pub use self::setup::{Setup, Watch};
-use crate::expiry::Expiry;
 use crate::validity::Validity;
 
 /// Looks after the second factors of the people on this host.
@@ -362,7 +361,7 @@ pub struct ImportOptions {
     pub replace: bool,
     /// For how long scratch codes go on opening doors: 1h to 365d
     #[arg(long, value_name = "SPAN", default_value = "30d")]
-    pub scratch_codes_expire: Expiry,
+    pub scratch_codes_expire: Validity<365>,
     /// Accept the list without being asked
     #[arg(long)]
     pub yes: bool,

@@ -12,7 +12,6 @@ mod ask;
 mod cli;
 mod commands;
 mod doctor;
-mod expiry;
 mod failure;
 mod findings;
 mod foresight;

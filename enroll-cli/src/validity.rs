@@ -1,4 +1,4 @@
-//! Spans of time as people say them, a number of hours or days: how long an invitation or a temporary code holds, since when
+//! Spans of time as people say them, a number of hours or days: how long an invitation, a temporary code or scratch codes hold, since when
 //! somebody was not seen.
 
 use std::str::FromStr;
@@ -117,6 +117,7 @@ mod tests {
             "+1d",
             "7 d",
             "7D",
+            "1w",
             "1d12h",
             "99999999999999999999d",
             "18446744073709551615d",
@@ -129,6 +130,8 @@ mod tests {
         }
         assert_eq!("8d".parse::<Validity<7>>(), Err(BadValidity));
         assert!("7d".parse::<Validity<7>>().is_ok());
+        assert_eq!("366d".parse::<Validity<365>>(), Err(BadValidity));
+        assert!("365d".parse::<Validity<365>>().is_ok());
     }
 
     #[test]
