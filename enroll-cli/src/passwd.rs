@@ -2,29 +2,52 @@
 //!
 //! A directory may tell of none this way (`enumerate = false` in sssd.conf); whoever is only there is not among them.
 
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
 use anyhow::{Context as _, bail};
 
-/// An account as a line of `getent passwd` has it.
+use crate::programs::of_the_host;
+
+/// A line of passwd(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct Listed<'a> {
     /// The name.
-    pub name: String,
+    pub name: &'a str,
+    /// The hash of the password, or where it is.
+    pub password: &'a str,
     /// The uid.
     pub uid: u32,
     /// The primary group.
     pub gid: u32,
     /// The home.
-    pub home: PathBuf,
+    pub home: &'a Path,
+    /// What is started at a login.
+    pub shell: &'a str,
 }
 
-/// All of them.
-pub fn all() -> anyhow::Result<Vec<Listed>> {
-    let output = Command::new("/usr/bin/getent")
+impl<'a> Listed<'a> {
+    /// Takes a line apart; none where it is none.
+    pub fn parse(line: &'a str) -> Option<Self> {
+        let fields: Vec<_> = line.split(':').collect();
+        let [name, password, uid, gid, _, home, shell] = fields[..] else {
+            return None;
+        };
+        Some(Self {
+            name,
+            password,
+            uid: uid.parse().ok()?,
+            gid: gid.parse().ok()?,
+            home: Path::new(home),
+            shell,
+        })
+    }
+}
+
+/// The lines of all of them.
+pub fn lines() -> anyhow::Result<String> {
+    let output = of_the_host("getent")
         .arg("passwd")
-        .env_clear()
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output()
@@ -35,27 +58,7 @@ pub fn all() -> anyhow::Result<Vec<Listed>> {
             output.status
         );
     }
-    Ok(String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(listed)
-        .collect())
-}
-
-fn listed(line: &str) -> Option<Listed> {
-    let mut fields = line.split(':');
-    let (name, _, uid, gid) = (
-        fields.next()?,
-        fields.next()?,
-        fields.next()?,
-        fields.next()?,
-    );
-    let home = fields.nth(1)?;
-    Some(Listed {
-        name: name.to_owned(),
-        uid: uid.parse().ok()?,
-        gid: gid.parse().ok()?,
-        home: home.into(),
-    })
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[cfg(test)]
@@ -64,9 +67,12 @@ mod tests {
 
     #[test]
     fn root_is_among_them_and_a_broken_line_is_not() {
-        let root = all().unwrap().into_iter().find(|listed| listed.uid == 0);
-        assert_eq!(root.unwrap().home, PathBuf::from("/root"));
-        assert_eq!(listed("alice:x:1000:no:Alice:/home/alice:/bin/sh"), None);
-        assert_eq!(listed("alice:x:1000"), None);
+        let lines = lines().unwrap();
+        let mut all = lines.lines().filter_map(Listed::parse);
+        let root = all.find(|listed| listed.uid == 0);
+        assert_eq!(root.unwrap().home, Path::new("/root"));
+        for broken in ["alice:x:1000:no:Alice:/home/alice:/bin/sh", "alice:x:1000"] {
+            assert_eq!(Listed::parse(broken), None, "{broken}");
+        }
     }
 }

@@ -8,9 +8,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
-use crate::programs::of_the_host;
+use crate::passwd::{self, Listed};
 
 /// Somebody who can log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +53,8 @@ pub fn below(root: &Path, keys: &[String]) -> Result<Vec<Resident>, Unreadable> 
     let sudoers = Sudoers::read(root);
     let accounts = accounts(root)?;
     let residents = accounts.lines().filter_map(|line| {
-        let account = Entry::parse(line)?;
-        if !account.has_shell() {
+        let account = Listed::parse(line)?;
+        if !has_shell(&account) {
             return None;
         }
         let password = match account.password {
@@ -75,37 +74,10 @@ pub fn below(root: &Path, keys: &[String]) -> Result<Vec<Resident>, Unreadable> 
     Ok(residents.collect())
 }
 
-/// A line of the accounts.
-struct Entry<'a> {
-    name: &'a str,
-    password: &'a str,
-    uid: u32,
-    gid: u32,
-    home: &'a str,
-    shell: &'a str,
-}
-
-impl<'a> Entry<'a> {
-    fn parse(line: &'a str) -> Option<Self> {
-        let fields: Vec<_> = line.split(':').collect();
-        let [name, password, uid, gid, _, home, shell] = fields[..] else {
-            return None;
-        };
-        Some(Self {
-            name,
-            password,
-            uid: uid.parse().ok()?,
-            gid: gid.parse().ok()?,
-            home,
-            shell,
-        })
-    }
-
-    /// Whether what is started at a login is more than a refusal.
-    fn has_shell(&self) -> bool {
-        let name = self.shell.rsplit('/').next().unwrap_or_default();
-        !["nologin", "false", "true", "sync", "shutdown", "halt"].contains(&name)
-    }
+/// Whether what is started at a login is more than a refusal.
+fn has_shell(account: &Listed<'_>) -> bool {
+    let name = account.shell.rsplit('/').next().unwrap_or_default();
+    !["nologin", "false", "true", "sync", "shutdown", "halt"].contains(&name)
 }
 
 /// Whether a password of this hash can be right. None at all opens where PAM lets it (`nullok`).
@@ -114,29 +86,22 @@ fn opens(hash: &str) -> bool {
 }
 
 /// Whether a file of keys is there and not empty. `%h` and `%u` stand for the home and the name.
-fn has_keys(root: &Path, account: &Entry<'_>, pattern: &str) -> bool {
+fn has_keys(root: &Path, account: &Listed<'_>, pattern: &str) -> bool {
     let path = pattern
-        .replace("%h", account.home)
+        .replace("%h", &account.home.to_string_lossy())
         .replace("%u", account.name)
         .replace("%U", &account.uid.to_string());
-    let path = Path::new(account.home).join(path);
+    let path = account.home.join(path);
     let path = root.join(path.strip_prefix("/").unwrap_or(&path));
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() > 0)
 }
 
 /// The accounts: of the host itself all that the name service lists, directories with it where they allow that.
 fn accounts(root: &Path) -> Result<String, Unreadable> {
-    if root == Path::new("/") {
-        let listed = of_the_host("getent")
-            .arg("passwd")
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output();
-        if let Ok(listed) = listed
-            && listed.status.success()
-        {
-            return Ok(String::from_utf8_lossy(&listed.stdout).into_owned());
-        }
+    if root == Path::new("/")
+        && let Ok(lines) = passwd::lines()
+    {
+        return Ok(lines);
     }
     read(root, "etc/passwd")
 }
@@ -157,7 +122,7 @@ impl Groups {
         Self(groups.collect())
     }
 
-    fn hold(&self, group: &str, account: &Entry<'_>) -> bool {
+    fn hold(&self, group: &str, account: &Listed<'_>) -> bool {
         match self.0.get(group) {
             Some((gid, members)) => {
                 account.gid == *gid || members.iter().any(|member| member == account.name)
@@ -229,7 +194,7 @@ impl Sudoers {
         Self::Named(named)
     }
 
-    fn may_name(&self, account: &Entry<'_>, groups: &Groups) -> bool {
+    fn may_name(&self, account: &Listed<'_>, groups: &Groups) -> bool {
         match self {
             Self::Nobody => false,
             Self::Anybody => true,

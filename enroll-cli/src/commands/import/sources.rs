@@ -18,7 +18,7 @@ use crate::app::absolute;
 use crate::as_owner;
 use crate::cli;
 use crate::failure::in_words;
-use crate::passwd;
+use crate::passwd::{self, Listed};
 use crate::person;
 use crate::screen::shown;
 
@@ -214,7 +214,8 @@ fn all_homes(rules: &Rules, now: Time) -> anyhow::Result<Everybody> {
         remarks: Vec::new(),
     };
     let (mut without, mut homeless) = (0, 0);
-    for listed in passwd::all()? {
+    let lines = passwd::lines()?;
+    for listed in lines.lines().filter_map(Listed::parse) {
         if !listed.home.is_absolute() {
             homeless += 1;
             continue;
@@ -228,7 +229,7 @@ fn all_homes(rules: &Rules, now: Time) -> anyhow::Result<Everybody> {
                 gid: listed.gid,
             }
         };
-        let account = Account::look_up(&listed.name);
+        let account = Account::look_up(listed.name);
         let whose = match account {
             Ok(Some(account)) if account.uid == listed.uid => Ok(Whose {
                 account,
@@ -247,7 +248,9 @@ fn all_homes(rules: &Rules, now: Time) -> anyhow::Result<Everybody> {
             // The other name's own line says all.
             (Err(_), Err(_)) if !file.exists() => without += 1,
             (_, read) => {
-                let whose = whose.map(|whose| whose.account).map_err(|_| listed.name);
+                let whose = whose
+                    .map(|whose| whose.account)
+                    .map_err(|_| listed.name.to_owned());
                 let read = read.and_then(|read| read.ok_or_else(String::new));
                 everybody.found.push(found(whose, &file, read, rules, now));
             }
