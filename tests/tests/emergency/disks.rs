@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use nightlatch_tests::{Disk, STORE, sandboxed, security_dir};
 
 use crate::{
-    PAGE, SSHD, gets_in, host, is_kept_out, is_refused_everything, roots_home, the_doctor_says,
+    PAGE, SSHD, gets_in, host, is_kept_out, is_refused_everything, out_of_the_way, roots_home,
+    the_doctor_says,
 };
 
 #[test]
@@ -192,16 +193,7 @@ fn out_of_the_way_for_a_minute_and_back_by_itself() {
         let alice = host(world);
         fs::remove_file(security_dir().join("pam_nightlatch.so")).unwrap();
         is_refused_everything(&alice, &alice.phone().code_at(0));
-        let [copy, comment, later, lay_over, over] = PAGE.steps(
-            "The administrator's own second factor is gone",
-            [
-                "cp -a ",
-                "sed -i ",
-                "setsid -f ",
-                "mount --bind ",
-                "findmnt ",
-            ],
-        );
+        let [copy, comment, later, lay_over, over] = out_of_the_way();
         let original = fs::read(SSHD).unwrap();
         world.types_all([
             &copy,
