@@ -1,7 +1,7 @@
 //! Enrolls somebody with what they had in another system, so that it goes on working: once.
 //!
 //! Done again, it changes nothing, but that what the other system accepted meanwhile counts as used here too. Nothing that was used here or
-//! there comes to life again by it.
+//! there comes to life again by it, as long as what was imported is what is enrolled: of what was removed or replaced nobody knows what was used.
 
 use super::{Existing, Transaction, add_enrollment, has_lost_its_state, state_to_change};
 use crate::account::UserName;
