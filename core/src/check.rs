@@ -613,7 +613,7 @@ pub(crate) fn salt_and_cost(record: &Record) -> (Salt, Cost) {
         (Some(Some(set)), ..) => (set.salt, set.cost),
         (Some(None), _, Some(code)) => (code.salt, TemporaryCode::COST),
         (None, Some(ticket), _) => (ticket.salt, Ticket::COST),
-        (Some(None), _, None) | (None, None, _) => (Salt::from_bytes([0; 16]), Cost::DEFAULT),
+        (Some(None), _, None) | (None, None, _) => (Salt::from_bytes([0; 16]), Cost::of_nobody()),
     }
 }
 

@@ -581,7 +581,7 @@ fn at_the_cost_of_a_digest(answer: &Answer, verdict: Verdict) -> Verdict {
 fn any_digest() -> Result<(), BackupCodeError> {
     let salt = Salt::from_bytes([0; 16]);
     BackupCode::of_nobody()
-        .digest(&salt, Cost::DEFAULT)
+        .digest(&salt, Cost::of_nobody())
         .map(drop)
 }
 

@@ -7,9 +7,11 @@ use proptest::prelude::*;
 
 use super::{PROPERTIES, conversation, machine, transactions};
 use crate::testing::home_in_memory;
+use crate::testing::thrift::Thrift;
 
 #[test]
 fn every_property_holds_for_every_kept_input() {
+    let _thrift = Thrift::begin();
     for (name, property) in PROPERTIES {
         for input in kept_inputs(name) {
             property(&input);
@@ -33,6 +35,7 @@ proptest! {
         person in any::<[u8; 4]>(),
         answers in prop::collection::vec("[0-9]{6}|[0-9]{8}|\\PC{0,20}", 0..12),
     ) {
+        let _thrift = Thrift::begin();
         let answers: Vec<_> = answers.iter().map(String::as_bytes).collect();
         conversation(&[&person[..], &answers.join(&0xff)].concat());
     }

@@ -19,6 +19,7 @@ use ways::{HOME, Has, Pace, What, Whence};
 
 use crate::testing::RULES;
 use crate::testing::scene::alice;
+use crate::testing::thrift::Thrift;
 use crate::transaction::{Mend, Unlock, run};
 
 /// As long as the stranger tries.
@@ -32,6 +33,7 @@ fn usual() -> [Door; 2] {
 
 #[test]
 fn whatever_a_stranger_tries_alice_gets_in_where_she_usually_is_and_sixty_guesses_are_looked_at() {
+    let _thrift = Thrift::begin();
     let everywhere = Pace::ALL
         .iter()
         .flat_map(|pace| Whence::ALL.iter().map(move |whence| (*pace, *whence)));

@@ -9,6 +9,8 @@ pub(crate) mod later;
 pub(crate) mod own_process;
 #[cfg(test)]
 pub(crate) mod scene;
+#[cfg(test)]
+pub(crate) mod thrift;
 pub(crate) mod token;
 
 use crate::backup_codes::Cost;
