@@ -24,7 +24,7 @@ const PAGE: usize = 4096;
 
 // SAFETY: which of the two a piece is of is decided by its layout alone, and who gives it back gives the same layout. Each of
 // them keeps the contract: `System` by itself, and the kernel's mappings are of that size, zeroed, nobody else's, and begin at
-// a page. `realloc` is the trait's own: it makes a new piece and copies.
+// a page. What grows or shrinks from one to the other is copied into a new piece.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if is_large(layout) {
